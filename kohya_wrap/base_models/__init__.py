@@ -1,0 +1,1 @@
+"""A link in, a verified file out."""

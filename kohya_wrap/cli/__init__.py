@@ -1,0 +1,1 @@
+"""One file per verb; each parses and prints, the API does the work."""

@@ -1,0 +1,25 @@
+"""What all tables of a preset share: frozen, closed, strictly typed, documented by attribute docstrings."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Table(BaseModel):
+    """One table of a preset. Unknown keys are errors, values are never coerced, an instance never changes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Slider:
+    """The notebook's slider for a number field: outside it a preset is warned about, not refused."""
+
+    low: float
+    high: float
+    step: float = 1
+
+
+Strings = Annotated[tuple[str, ...], Field(strict=False)]
+"""A list of strings, given as a TOML array."""

@@ -1,0 +1,54 @@
+"""[engine]: who trains, on what hardware, and how closely the notebook is followed."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from kohya_wrap.config.base import Table
+
+
+class EngineConfig(Table):
+    """Which engine runs, and what hardware decides; "auto" is resolved by config.hardware and said in the plan."""
+
+    name: Literal["sd-scripts", "embedded"] = "sd-scripts"
+    """sd-scripts: kohya's trainer. embedded: the small one for demos and tests.
+    Default: sd-scripts. Source: kohya_wrap."""
+
+    fidelity: Literal["hardware", "notebook"] = "hardware"
+    """hardware: precision, attention, workers and 8-bit follow the machine. notebook: exactly the notebook's values.
+    Default: hardware. Source: kohya_wrap."""
+
+    sd_scripts_dir: str = ""
+    """An existing sd-scripts checkout to use; empty: vendor/sd-scripts.
+    Default: empty. Source: kohya_wrap."""
+
+    python: str = ""
+    """The python of an environment that can run sd-scripts; empty: the one that setup builds.
+    Default: empty. Source: kohya_wrap."""
+
+    mixed_precision: Literal["auto", "no", "fp16", "bf16"] = "auto"
+    """Default: auto (fp16 with CUDA, else no). Source: Lora_Trainer sets fp16."""
+
+    save_precision: Literal["float", "fp16", "bf16"] = "fp16"
+    """Numeric type of the saved LoRA. Default: fp16. Source: Lora_Trainer sets fp16."""
+
+    attention: Literal["auto", "xformers", "sdpa", "none"] = "auto"
+    """Default: auto (xformers where it loads with CUDA, else sdpa). Source: Lora_Trainer sets xformers."""
+
+    max_data_loader_n_workers: Annotated[int, Field(ge=-1)] = -1
+    """Processes that read pictures; -1: 2 with CUDA, 0 without. Default: -1. Source: Lora_Trainer sets 8."""
+
+    cache_latents: bool = True
+    """Encode each picture once. Default: true. Source: Lora_Trainer sets true."""
+
+    gradient_checkpointing: bool = False
+    """Less GPU memory for more time. Default: false. Source: sd-scripts."""
+
+    num_processes: Annotated[int, Field(ge=1)] = 1
+    """Local GPUs to train on. Default: 1. Source: accelerate."""
+
+    gpu_ids: str = ""
+    """Which GPUs, comma separated; empty: the first num_processes. Default: empty. Source: accelerate."""
+
+    num_cpu_threads: Annotated[int, Field(ge=0)] = 0
+    """OMP_NUM_THREADS of each process; 0: the machine's cores shared out. Default: 0. Source: accelerate."""

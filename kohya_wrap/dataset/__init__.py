@@ -1,0 +1,1 @@
+"""Images and captions: looked at before a run, and never touched without being asked."""

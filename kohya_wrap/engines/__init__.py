@@ -1,0 +1,1 @@
+"""Checkout, environment and command of each engine."""

@@ -1,0 +1,40 @@
+"""Everything that one training needs, gathered; the TOML files are a pure function of it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from kohya_wrap.base_models.types import BaseModelFile
+from kohya_wrap.config import HardwareChoices, TrainConfig
+from kohya_wrap.dataset.types import PreparedDataset
+from kohya_wrap.families import Family
+from kohya_wrap.paths import RunPaths
+
+
+@dataclass(frozen=True, slots=True)
+class StepPlan:
+    """How long the engine will train, as the engine itself will count.
+
+    `planned_steps` is the notebook's own figure (pictures x repeats / batch, buckets not considered); the warm-up is a
+    part of it. `batches_per_epoch` is per process.
+    """
+
+    batches_per_epoch: int
+    epochs: int
+    total_steps: int
+    planned_steps: int
+    warmup_steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingJob:
+    """One training, ready to be written down. All paths are absolute. `tokenizer_dir`: tokenizer_cache_dir, if any."""
+
+    config: TrainConfig
+    family: Family
+    base_model: BaseModelFile
+    dataset: PreparedDataset
+    choices: HardwareChoices
+    steps: StepPlan
+    run: RunPaths
+    tokenizer_dir: Path | None = None
+    vae: Path | None = None
