@@ -1,0 +1,56 @@
+# Every target works from a clean clone without a step before it.
+# make train PRESET=demo SET="table.key=value …"
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+SOURCES := kohya_wrap tests
+
+.PHONY: train setup check test bench golden options clean help
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "kohya_wrap needs Python 3.11 or newer; this is $$($(PYTHON) --version). Name another: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@echo "Setting up kohya_wrap in $(VENV) …"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+PRESET ?= demo
+SET ?=
+
+train: $(STAMP) ## train a LoRA: make train PRESET=demo
+	@$(BIN)/kohya-wrap train "$(PRESET)" --set-words '$(subst ','\'',$(SET))'
+
+setup: $(STAMP) ## fetch sd-scripts and build the engine's environment
+	@$(BIN)/kohya-wrap setup
+
+check: $(STAMP) ## format, lint, types, import direction, fast tests
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/pytest -q -m "not engine and not sd_scripts and not bench" -n 2
+
+test: $(STAMP) ## every test, after setting up what they need
+	@$(BIN)/kohya-wrap setup --engine embedded
+	@$(BIN)/kohya-wrap setup --engine sd-scripts || echo "sd-scripts cannot be fetched here: the tests that need it are skipped."
+	$(BIN)/pytest -m "not bench"
+
+bench: $(STAMP) ## the figures in the README
+	@$(BIN)/kohya-wrap setup --engine embedded
+	@$(BIN)/kohya-wrap setup --engine sd-scripts || true
+	$(BIN)/pytest -q -s -m bench tests/benchmarks
+
+golden: $(STAMP) ## rewrite tests/golden from today's code; look at the diff
+	$(BIN)/python -m tests.golden.regenerate
+
+options: $(STAMP) ## rewrite sd_scripts/options.json from the checkout
+	@$(BIN)/kohya-wrap setup --engine sd-scripts
+	$(BIN)/python -m kohya_wrap.sd_scripts.generate_options vendor/sd-scripts
+
+clean: ## remove what make made here (not the cache, not your LoRAs)
+	rm -rf $(VENV) vendor/sd-scripts .mypy_cache .ruff_cache .pytest_cache build dist
+	find . -name __pycache__ -type d -not -path './Loras/*' -prune -exec rm -rf {} +

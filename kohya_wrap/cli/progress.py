@@ -1,0 +1,138 @@
+"""A run as it is watched: a bar on a terminal, plain lines (one per percent at most) anywhere else."""
+
+import sys
+from types import TracebackType
+from typing import Protocol, Self
+
+import typer
+
+from kohya_wrap.cli.output import time_text
+from kohya_wrap.events import CheckpointSaving, EngineFailure, EngineWarning, EpochStarted, Event, Notice, Phase, Step
+
+_PHASES = {
+    "settings": "starting the engine",
+    "dataset": "reading the dataset",
+    "buckets": "sorting pictures into buckets",
+    "base-model": "loading the base model",
+    "latents": "encoding pictures",
+    "network": "building the LoRA",
+    "optimizer": "preparing the optimizer",
+    "training": "training",
+    "saving": "saving",
+    "samples": "drawing samples",
+    "verifying": "checking the LoRAs",
+}
+
+
+class View(Protocol):
+    """Shows the events of one run; used as a context manager around it."""
+
+    def __call__(self, event: Event) -> None:
+        """Take one event."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+
+
+def rate_text(seconds_per_step: float | None) -> str:
+    """Give a speed as tqdm does: it/s, or s/it when slower than one a second."""
+    if not seconds_per_step:
+        return ""
+    return f"{1 / seconds_per_step:.2f} it/s" if seconds_per_step < 1 else f"{seconds_per_step:.2f} s/it"
+
+
+def step_text(step: Step, epoch: EpochStarted | None) -> str:
+    """Describe a step in one line: step, epoch, loss, speed, time left."""
+    parts = [f"step {step.step}/{step.total}"]
+    if epoch:
+        parts.append(f"epoch {epoch.epoch}/{epoch.total}")
+    if step.loss is not None:
+        parts.append(f"loss {step.loss:.4f}")
+    if step.seconds_per_step:
+        parts.append(rate_text(step.seconds_per_step))
+        parts.append(f"{time_text((step.total - step.step) * step.seconds_per_step)} left")
+    return "  ".join(parts)
+
+
+class PlainView:
+    """Lines for a log file: phases, notices, warnings, and at most one line per percent of the steps."""
+
+    def __init__(self) -> None:
+        self._epoch: EpochStarted | None = None
+        self._percent = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Nothing to put back."""
+
+    def __call__(self, event: Event) -> None:
+        """Take one event."""
+        if isinstance(event, EpochStarted):
+            self._epoch = event
+        elif isinstance(event, Step):
+            percent = 100 * event.step // max(event.total, 1)
+            if percent > self._percent and event.loss is not None:
+                self._percent = percent
+                typer.echo(step_text(event, self._epoch))
+        elif text := _line(event):
+            typer.echo(text)
+
+
+class BarView:
+    """A live bar of rich, with the same lines above it."""
+
+    def __init__(self) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415 - terminals only
+
+        columns = (BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        self._progress = Progress(*columns, transient=False)
+        self._task = self._progress.add_task("starting …", total=None)
+        self._epoch: EpochStarted | None = None
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def __call__(self, event: Event) -> None:
+        """Take one event."""
+        if isinstance(event, EpochStarted):
+            self._epoch = event
+        elif isinstance(event, Step):
+            text = step_text(event, self._epoch)
+            self._progress.update(self._task, total=event.total, completed=event.step, description=text)
+        elif isinstance(event, Phase):
+            self._progress.update(self._task, description=_PHASES[event.name])
+        elif text := _line(event):
+            self._progress.console.print(text, markup=False, highlight=False)
+
+
+def _line(event: Event) -> str:
+    if isinstance(event, Notice):
+        return event.text
+    if isinstance(event, Phase):
+        return f"{_PHASES[event.name]} …"
+    if isinstance(event, CheckpointSaving):
+        return f"saved {event.path.name}"
+    if isinstance(event, EngineWarning):
+        return f"engine warns: {event.text}"
+    if isinstance(event, EngineFailure):
+        return f"engine says: {event.text}"
+    return ""
+
+
+def view() -> View:
+    """Choose how to show a run: a bar where stdout is a terminal."""
+    return BarView() if sys.stdout.isatty() else PlainView()

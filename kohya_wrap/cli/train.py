@@ -1,0 +1,39 @@
+"""kohya-wrap train: the main job."""
+
+from typing import Annotated
+
+import typer
+
+from kohya_wrap.cli.options import PresetName, Root, Sets, SetWords, overrides
+from kohya_wrap.cli.output import plan_rows, print_rows, print_warnings, size_text, time_text
+from kohya_wrap.cli.progress import view
+from kohya_wrap.pipeline import RunResult, plan, run
+
+
+def train(
+    preset: PresetName,
+    root: Root = None,
+    sets: Sets = None,
+    set_words: SetWords = "",
+    offline: Annotated[bool, typer.Option("--offline", help="Use no network; say what is missing.")] = False,  # noqa: FBT002 - a flag of the command line
+) -> None:
+    """Train a LoRA from PRESET: checks everything, prepares it, trains, and leaves LoRAs and a record."""
+    planned = plan(preset, root=root, overrides=overrides(sets, set_words))
+    print_rows(plan_rows(planned))
+    print_warnings(planned.warnings)
+    planned.findings.raise_errors()
+    typer.echo("")
+    with view() as show:
+        result = run(planned, on_event=show, offline=offline)
+    typer.echo("")
+    print_rows(_result_rows(result))
+
+
+def _result_rows(result: RunResult) -> list[tuple[str, str]]:
+    record = result.record
+    rows = [("done", f"{record.counts.done_steps} steps in {time_text(record.seconds)}")]
+    if record.losses.mean is not None:
+        rows.append(("loss", f"mean {record.losses.mean:.4f}, last {record.losses.last:.4f}"))
+    for index, lora in enumerate(result.loras):
+        rows.append(("LoRAs" if index == 0 else "", f"{lora.path}  {size_text(lora.size)}"))
+    return [*rows, ("record", str(result.paths.record)), ("log", str(result.paths.log))]

@@ -1,0 +1,61 @@
+"""Files that appear whole or not at all, and their hashes. Uses nothing but the standard library."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from kohya_wrap.errors import DiskFullError, OutputError
+
+_CHUNK = 1 << 20
+_NO_SPACE = 28
+
+
+def output_error(error: OSError, path: Path) -> OutputError | DiskFullError:
+    """Turn an OSError met while writing `path` into this package's own."""
+    if error.errno == _NO_SPACE:
+        return DiskFullError("the disk is full", where=str(path), todo="free some space and run again")
+    return OutputError(
+        f"cannot be written: {error.strerror or error}",
+        where=str(path),
+        todo="check that the folder exists and that you may write there",
+    )
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file whole or not at all: a temporary name beside it, synced, then renamed. Raises OutputError."""
+    temporary = ""
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
+        ) as file:
+            temporary = file.name
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except OSError as error:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+        raise output_error(error, path) from error
+
+
+def copy_whole(source: Path, target: Path) -> None:
+    """Copy a file, with its times, whole or not at all; an existing target is replaced. Raises OutputError."""
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        shutil.copy2(source, temporary)
+        temporary.replace(target)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise output_error(error, target) from error
+
+
+def sha256_file(path: Path) -> str:
+    """Give a file's SHA256 in lower-case hex, read in pieces of 1 MiB."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,199 @@
+"""plan() and run(): the only file that knows the order.
+
+preset -> config -> dataset -> base model -> TOML -> launch -> events -> run record -> results.
+"""
+
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from kohya_wrap import base_models, dataset, presets
+from kohya_wrap.base_models.types import BaseModelFile
+from kohya_wrap.config.hardware import choose
+from kohya_wrap.config.rules import check_total_steps
+from kohya_wrap.engines import get_engine
+from kohya_wrap.engines.engine import EngineStatus
+from kohya_wrap.engines.hardware import detect
+from kohya_wrap.engines.watch import train
+from kohya_wrap.errors import ProjectBusyError
+from kohya_wrap.events import Event, Notice
+from kohya_wrap.files import output_error, write_whole
+from kohya_wrap.paths import CachePaths, ProjectPaths, RunPaths
+from kohya_wrap.planning import Findings, Plan
+from kohya_wrap.presets import LoadedPreset
+from kohya_wrap.record import RunRecord
+from kohya_wrap.recording import Recording
+from kohya_wrap.results.losses import StepLoss
+from kohya_wrap.results.publish import Lora
+from kohya_wrap.sd_scripts import accelerate_yaml, check_passthrough, dataset_toml, plan_steps, training_toml
+from kohya_wrap.sd_scripts.job import TrainingJob
+
+OnEvent = Callable[[Event], None]
+"""Takes each event of a run, in the caller's thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What a finished run left: the LoRAs by epoch, the loss of every step, the record, and where all of it lies."""
+
+    loras: tuple[Lora, ...]
+    losses: tuple[StepLoss, ...]
+    record: RunRecord
+    paths: RunPaths
+
+
+def load_preset(preset: str | Path, *, overrides: Sequence[str] = ()) -> LoadedPreset:
+    """Read a preset by name or path, with its `extends` and "table.key=value" overrides.
+
+    Raises PresetError with every problem at once.
+    """
+    return presets.load(preset, overrides=overrides, checks=(check_passthrough,))
+
+
+def plan(
+    preset: str | Path | LoadedPreset,
+    *,
+    root: Path | str | None = None,
+    overrides: Sequence[str] = (),
+    cache: CachePaths | None = None,
+) -> Plan:
+    """Say all that `run` would do, and every problem it would meet, without doing any of it.
+
+    Relative paths of the preset start at `root` (default: the current folder). Raises PresetError where the preset
+    itself is wrong; everything later is in the plan's findings.
+    """
+    loaded = preset if isinstance(preset, LoadedPreset) else load_preset(preset, overrides=overrides)
+    config = loaded.config
+    home = cache or CachePaths.from_environment()
+    base_folder = Path(root or ".").absolute()
+    project = ProjectPaths(base_folder, config.setup.project_name, config.setup.folder_structure)
+    engine = get_engine(config.engine, home)
+    status = engine.status()
+    hardware = detect(status, config.engine)
+    choices, hardware_problems = choose(config, hardware)
+    prepared = dataset.prepare(config, project)
+    located = base_models.locate(config.setup, root=base_folder, cache=home)
+    steps = plan_steps(config, prepared, choices)
+    findings = Findings(
+        preset=(*loaded.warnings, *check_total_steps(steps.total_steps, config.steps.max_total_steps)),
+        dataset=prepared.findings,
+        base_model=located.problems,
+        engine=(*engine.problems(config), *hardware_problems),
+    )
+    return Plan(
+        preset=loaded,
+        config=config,
+        overrides=tuple(overrides),
+        root=base_folder,
+        cache=home,
+        project=project,
+        engine=engine,
+        status=status,
+        hardware=hardware,
+        choices=choices,
+        dataset=prepared,
+        located=located,
+        steps=steps,
+        findings=findings,
+    )
+
+
+def run(
+    preset: str | Path | LoadedPreset | Plan,
+    *,
+    root: Path | str | None = None,
+    overrides: Sequence[str] = (),
+    on_event: OnEvent | None = None,
+    offline: bool = False,
+) -> RunResult:
+    """Train a LoRA from a preset and leave it in the project's output folder, with a record of the run.
+
+    Everything is checked before anything is written. Raises a KohyaWrapError that says what to do; a run that
+    began has its record closed with the reason, and keeps what was saved.
+    """
+    planned = preset if isinstance(preset, Plan) else plan(preset, root=root, overrides=overrides)
+    planned.findings.raise_errors()
+    tell = on_event or _ignore
+    with _project_lock(planned.project):
+        status, base = _provide(planned, tell, offline=offline)
+        job = planned.job(_new_run(planned.project), base)
+        _write_files(job, planned)
+        with Recording.open(planned, job, status) as recording:
+            launch = planned.launch(job.run)
+            recording.launched(launch)
+            watched = train(launch, job, on_event=tell)
+            recording.trained(watched)
+        return RunResult(recording.loras, recording.losses, recording.record, job.run)
+
+
+def _provide(planned: Plan, tell: OnEvent, *, offline: bool) -> tuple[EngineStatus, BaseModelFile]:
+    """Put in place what the run needs and does not find: engine, base model, pictures."""
+
+    def say(text: str) -> None:
+        tell(Notice(text))
+
+    status = planned.engine.setup(say) if planned.status.missing else planned.status
+    base = base_models.obtain(planned.located, cache=planned.cache, say=say, offline=offline)
+    if base.builtin:
+        planned.engine.make_builtin_base(base, say)
+    dataset.materialise(planned.dataset)
+    return status, base
+
+
+def write_toml(planned: Plan, out: Path) -> tuple[Path, Path]:
+    """Write the training and dataset TOML of a plan into `out`, and nothing else. Raises OutputError."""
+    run_paths = RunPaths(folder=out.absolute(), log_dir=planned.project.logs)
+    job = planned.job(run_paths)
+    _make_folder(run_paths.folder)
+    write_whole(run_paths.training_config, training_toml(job))
+    write_whole(run_paths.dataset_config, dataset_toml(job))
+    return run_paths.training_config, run_paths.dataset_config
+
+
+def _write_files(job: TrainingJob, planned: Plan) -> None:
+    write_whole(job.run.training_config, training_toml(job))
+    write_whole(job.run.dataset_config, dataset_toml(job))
+    write_whole(job.run.accelerate_config, accelerate_yaml(job.choices, planned.config.engine.gpu_ids))
+
+
+def _new_run(project: ProjectPaths) -> RunPaths:
+    """Make the folders of a new run: its id is the local time and four random hex digits."""
+    stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+    paths = project.run(f"{stamp}-{secrets.token_hex(2)}")
+    for folder in (paths.staging, paths.log_dir):
+        _make_folder(folder)
+    return paths
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise output_error(error, folder) from error
+
+
+@contextmanager
+def _project_lock(project: ProjectPaths) -> Iterator[None]:
+    _make_folder(project.config)
+    lock = FileLock(project.lock)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise ProjectBusyError(
+            "another run of this project is going on",
+            where=str(project.config),
+            todo="wait for it, stop it, or give this run another setup.project_name",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _ignore(event: Event) -> None:
+    """Stand in for a caller who does not listen."""

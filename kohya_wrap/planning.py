@@ -1,0 +1,116 @@
+"""All that a run would do, known before it does anything."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from kohya_wrap.base_models import Located
+from kohya_wrap.base_models.types import BaseModelFile
+from kohya_wrap.config import Hardware, HardwareChoices, TrainConfig
+from kohya_wrap.dataset.types import PreparedDataset
+from kohya_wrap.engines.engine import Engine, EngineStatus
+from kohya_wrap.errors import BaseModelError, DatasetError, EngineError, KohyaWrapError, PresetError, Problem
+from kohya_wrap.families import FAMILIES, Family
+from kohya_wrap.launch import LaunchPlan
+from kohya_wrap.paths import CachePaths, ProjectPaths, RunPaths
+from kohya_wrap.presets import LoadedPreset
+from kohya_wrap.sd_scripts.job import StepPlan, TrainingJob
+
+EXAMPLE_RUN = "RUN"
+"""Stands for the run's id in paths that are only shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Problems by the room that found them; the room decides the exit code."""
+
+    preset: tuple[Problem, ...] = ()
+    dataset: tuple[Problem, ...] = ()
+    base_model: tuple[Problem, ...] = ()
+    engine: tuple[Problem, ...] = ()
+
+    def all(self) -> tuple[Problem, ...]:
+        """Give every problem, in the order of the way through the house."""
+        return self.preset + self.dataset + self.base_model + self.engine
+
+    def errors(self) -> tuple[Problem, ...]:
+        """Give those that forbid the run."""
+        return tuple(problem for problem in self.all() if problem.severity == "error")
+
+    def raise_errors(self) -> None:
+        """Raise one error that lists every problem; its class is that of the first room that found one."""
+        kinds: tuple[tuple[type[KohyaWrapError], tuple[Problem, ...]], ...] = (
+            (PresetError, self.preset),
+            (DatasetError, self.dataset),
+            (BaseModelError, self.base_model),
+            (EngineError, self.engine),
+        )
+        for kind, problems in kinds:
+            if any(problem.severity == "error" for problem in problems):
+                raise kind.of(self.errors())
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What `run` would do: nothing here has been written, fetched or started.
+
+    `config` has the rules applied (Prodigy's overrides, for one). `steps` is as the engine will count.
+    """
+
+    preset: LoadedPreset
+    config: TrainConfig
+    overrides: tuple[str, ...]
+    root: Path
+    cache: CachePaths
+    project: ProjectPaths
+    engine: Engine
+    status: EngineStatus
+    hardware: Hardware
+    choices: HardwareChoices
+    dataset: PreparedDataset
+    located: Located
+    steps: StepPlan
+    findings: Findings
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What does not forbid the run, but should be read."""
+        return tuple(problem for problem in self.findings.all() if problem.severity == "warning")
+
+    @property
+    def family(self) -> Family:
+        """The family that the preset trains."""
+        return FAMILIES["sd2" if self.config.setup.custom_model_is_based_on_sd2 else "sd15"]
+
+    @property
+    def lora_names(self) -> tuple[str, ...]:
+        """File names of the LoRAs that the run will leave, in order of epochs."""
+        every = self.config.steps.save_every_n_epochs
+        last = self.steps.epochs
+        epochs = [epoch for epoch in range(1, last) if every and epoch % every == 0] + [last]
+        keep = self.config.steps.keep_only_last_n_epochs
+        name = self.config.setup.project_name
+        return tuple(f"{name}-{epoch:02d}.safetensors" for epoch in (epochs[-keep:] if keep else epochs))
+
+    def job(self, run: RunPaths, base_model: BaseModelFile | None = None) -> TrainingJob:
+        """Give the job as it would be written into `run`; the base model's place is a guess until it is fetched."""
+        base = base_model or self.located.file or self.located.expected
+        return TrainingJob(
+            config=self.config,
+            family=self.family,
+            base_model=base,
+            dataset=self.dataset,
+            choices=self.choices,
+            steps=self.steps,
+            run=run,
+        )
+
+    def launch(self, run: RunPaths) -> LaunchPlan:
+        """Give the command that would run."""
+        return self.engine.launch_plan(
+            run, script=self.family.script, choices=self.choices, gpu_ids=self.config.engine.gpu_ids
+        )
+
+    def with_problems(self, problems: Sequence[Problem]) -> "Plan":
+        """Give the plan with further findings of the preset."""
+        return replace(self, findings=replace(self.findings, preset=self.findings.preset + tuple(problems)))
