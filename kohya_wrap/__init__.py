@@ -1,11 +1,26 @@
 """Train a LoRA with sd-scripts from a preset: run(preset) does the rest."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from kohya_wrap._version import __version__
 from kohya_wrap.errors import KohyaWrapError, Problem
 from kohya_wrap.events import Event
-from kohya_wrap.pipeline import RunResult, load_preset, plan, run
-from kohya_wrap.planning import Plan
-from kohya_wrap.record import RunRecord
+
+if TYPE_CHECKING:
+    from kohya_wrap.pipeline import RunResult, load_preset, plan, run
+    from kohya_wrap.planning import Plan
+    from kohya_wrap.record import RunRecord
+
+_LATER = {
+    "Plan": "planning",
+    "RunRecord": "record",
+    "RunResult": "pipeline",
+    "load_preset": "pipeline",
+    "plan": "pipeline",
+    "run": "pipeline",
+}
+"""Public names by the module that has them: loaded when first asked for, so that one room alone imports fast."""
 
 __all__ = [
     "Event",
@@ -19,3 +34,11 @@ __all__ = [
     "plan",
     "run",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+    globals()[name] = value
+    return value
