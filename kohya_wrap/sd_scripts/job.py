@@ -1,5 +1,6 @@
 """Everything that one training needs, gathered; the TOML files are a pure function of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,14 @@ class StepPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class Overrides:
+    """Ready-made TOML files of the user in place of the fields, as read by sd_scripts.overrides; None: none given."""
+
+    training: Mapping[str, object] | None = None
+    dataset: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingJob:
     """One training, ready to be written down. All paths are absolute. `tokenizer_dir`: tokenizer_cache_dir, if any."""
 
@@ -38,3 +47,4 @@ class TrainingJob:
     run: RunPaths
     tokenizer_dir: Path | None = None
     vae: Path | None = None
+    overrides: Overrides = Overrides()
