@@ -7,6 +7,7 @@ from typing import Protocol
 
 from kohya_wrap.base_models.types import BaseModelFile
 from kohya_wrap.config import HardwareChoices, TrainConfig
+from kohya_wrap.engines.nvidia import Driver
 from kohya_wrap.errors import Problem
 from kohya_wrap.launch.types import LaunchPlan
 from kohya_wrap.paths import RunPaths
@@ -20,7 +21,8 @@ class EngineStatus:
     """What is there. `missing` is empty when the engine can run; each entry says what setup would do.
 
     `commit`: sd-scripts' commit, or the package version for the embedded engine. `versions`: of the packages in the
-    engine's environment that matter to a result (torch, accelerate, diffusers, …).
+    engine's environment that matter to a result (torch, accelerate, diffusers, …). `driver`: NVIDIA's, as this process
+    sees it. `xformers`, `bitsandbytes`: they have been seen to work on this machine's GPU, in that environment.
     """
 
     python: Path
@@ -28,6 +30,9 @@ class EngineStatus:
     commit: str
     missing: tuple[Problem, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
+    driver: Driver = field(default_factory=Driver)
+    xformers: bool = False
+    bitsandbytes: bool = False
 
 
 class Engine(Protocol):

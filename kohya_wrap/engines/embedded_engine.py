@@ -1,0 +1,107 @@
+"""The small engine: a training script of our own, for demos and tests, behind the same command line as sd-scripts'."""
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from filelock import FileLock
+
+from kohya_wrap._version import __version__
+from kohya_wrap.base_models.types import BaseModelFile
+from kohya_wrap.config import EngineConfig, HardwareChoices, TrainConfig
+from kohya_wrap.engines.command import fixed_environment, training_plan
+from kohya_wrap.engines.embedded.honoured import HONOURED_TRAINING_KEYS
+from kohya_wrap.engines.engine import EngineStatus, Say
+from kohya_wrap.engines.installation import Installation
+from kohya_wrap.engines.locks import waiting_lock
+from kohya_wrap.errors import EngineError, Problem
+from kohya_wrap.launch import LaunchPlan
+from kohya_wrap.launch.environment import clean_environment
+from kohya_wrap.launch.process import run_process
+from kohya_wrap.paths import CachePaths, RunPaths
+from kohya_wrap.sd_scripts.option_owners import FIELDS
+
+FOLDER = Path(__file__).with_name("embedded")
+USE_SD_SCRIPTS = 'set engine.name = "sd-scripts", which does'
+
+HONOURED_VALUES: Mapping[str, tuple[object, ...]] = {
+    "structure.lora_type": ("LoRA",),
+    "engine.attention": ("auto", "sdpa", "none"),
+}
+"""Fields of which only these values are honoured."""
+NO_EFFECT: Mapping[str, object] = {"training.clip_skip": 1, "training.max_token_length": 75}
+"""Values that ask for nothing, next to 0, false and empty; a field that has one need not be honoured."""
+
+
+class EmbeddedEngine:
+    """Engine `embedded`."""
+
+    name = "embedded"
+
+    def __init__(self, config: EngineConfig, cache: CachePaths) -> None:
+        self._installation = Installation.of(config, cache)
+
+    def problems(self, config: TrainConfig) -> Sequence[Problem]:
+        """List every field and every option of [sd_scripts] that this engine does not honour."""
+        found = [
+            Problem(f"sd_scripts.{option}", "the embedded engine does not honour this option", USE_SD_SCRIPTS)
+            for option in config.sd_scripts
+            if option not in HONOURED_TRAINING_KEYS
+        ]
+        found += _unhonoured_fields(config)
+        found += self._installation.missing if config.engine.python else ()
+        return found
+
+    def status(self) -> EngineStatus:
+        """Look at what is there; the script itself comes with this package."""
+        return self._installation.status(FOLDER / "train_network.py", __version__)
+
+    def setup(self, say: Say) -> EngineStatus:
+        """Build the environment where it is missing."""
+        self._installation.ensure(say)
+        return self.status()
+
+    def make_builtin_base(self, base: BaseModelFile, say: Say) -> None:
+        """Write the toy base model at `base.path` if it is not there yet, whole or not at all. Raises EngineError."""
+        base.path.parent.mkdir(parents=True, exist_ok=True)
+        with waiting_lock(FileLock(f"{base.path}.lock"), "the toy base model", say):
+            if not base.path.exists():
+                say(f"Making the toy base model in {base.path}")
+                self._make_base(base.path)
+
+    def _make_base(self, target: Path) -> None:
+        part = target.with_name(f".{target.name}.part")
+        log = target.with_name(f"{target.name}.log")
+        shutil.rmtree(part, ignore_errors=True)
+        plan = LaunchPlan(
+            argv=(str(self._installation.python), str(FOLDER / "make_base.py"), "--out", str(part)),
+            env=clean_environment(os.environ, add={**fixed_environment(num_cpu_threads=1), "CUDA_VISIBLE_DEVICES": ""}),
+            cwd=target.parent,
+        )
+        last_words: list[str] = []
+        outcome = run_process(plan, on_line=lambda line: last_words.append(line.text), log=log)
+        if outcome.returncode != 0 or not part.exists():
+            raise EngineError(
+                f"the toy base model could not be made: {(last_words or ['nothing was said'])[-1]}",
+                where=str(log),
+                todo="run kohya-wrap doctor to see what the engine's environment lacks",
+            )
+        part.replace(target)
+        log.unlink()
+
+    def launch_plan(self, run: RunPaths, *, script: str, choices: HardwareChoices, gpu_ids: str) -> LaunchPlan:
+        """Start this package's own script of that name under accelerate."""
+        return training_plan(self._installation.python, FOLDER / script, run, choices=choices, gpu_ids=gpu_ids)
+
+
+def _unhonoured_fields(config: TrainConfig) -> Iterator[Problem]:
+    for field in sorted(set(FIELDS.values())):
+        table, _, key = field.partition(".")
+        value = getattr(getattr(config, table), key)
+        asks = bool(value) and value != NO_EFFECT.get(field)
+        if asks and not any(option in HONOURED_TRAINING_KEYS for option, owner in FIELDS.items() if owner == field):
+            yield Problem(field, "the embedded engine does not honour this field", USE_SD_SCRIPTS)
+        if field in HONOURED_VALUES and value not in HONOURED_VALUES[field]:
+            known = ", ".join(str(each) for each in HONOURED_VALUES[field])
+            yield Problem(field, f"the embedded engine does not know {value} (it knows {known})", USE_SD_SCRIPTS)
