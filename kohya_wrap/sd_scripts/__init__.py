@@ -1,1 +1,17 @@
-"""Everything that knows the spelling of sd-scripts."""
+"""Everything that knows sd-scripts' spelling: options, the two TOML files, log lines, failures."""
+
+from kohya_wrap.sd_scripts.accelerate_file import accelerate_yaml
+from kohya_wrap.sd_scripts.dataset_file import dataset_toml
+from kohya_wrap.sd_scripts.overrides import read_overrides
+from kohya_wrap.sd_scripts.passthrough import check_passthrough
+from kohya_wrap.sd_scripts.steps import plan_steps
+from kohya_wrap.sd_scripts.training_file import training_toml
+
+__all__ = [
+    "accelerate_yaml",
+    "check_passthrough",
+    "dataset_toml",
+    "plan_steps",
+    "read_overrides",
+    "training_toml",
+]
