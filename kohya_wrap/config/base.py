@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class Table(BaseModel):
     """One table of a preset. Unknown keys are errors, values are never coerced, an instance never changes."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,3 +23,6 @@ class Slider:
 
 Strings = Annotated[tuple[str, ...], Field(strict=False)]
 """A list of strings, given as a TOML array."""
+
+PositiveNumber = Annotated[int, Field(gt=0)] | Annotated[float, Field(gt=0, allow_inf_nan=False)]
+"""A number above 0 that stays whole where it is written whole, as the engine's files have it."""

@@ -27,13 +27,15 @@ class EngineConfig(Table):
     Default: empty. Source: kohya_wrap."""
 
     mixed_precision: Literal["auto", "no", "fp16", "bf16"] = "auto"
-    """Default: auto (fp16 with CUDA, else no). Source: Lora_Trainer sets fp16."""
+    """Numeric type of the computation; bf16 needs a GPU that has it.
+    Default: auto (fp16 with CUDA, else no). Source: Lora_Trainer sets fp16."""
 
     save_precision: Literal["float", "fp16", "bf16"] = "fp16"
     """Numeric type of the saved LoRA. Default: fp16. Source: Lora_Trainer sets fp16."""
 
     attention: Literal["auto", "xformers", "sdpa", "none"] = "auto"
-    """Default: auto (xformers where it loads with CUDA, else sdpa). Source: Lora_Trainer sets xformers."""
+    """How attention is computed; xformers needs CUDA.
+    Default: auto (xformers where it loads with CUDA, else sdpa). Source: Lora_Trainer sets xformers."""
 
     max_data_loader_n_workers: Annotated[int, Field(ge=-1)] = -1
     """Processes that read pictures; -1: 2 with CUDA, 0 without. Default: -1. Source: Lora_Trainer sets 8."""

@@ -24,8 +24,8 @@ class LearningConfig(Table):
     """How the learning rates change over the run.
     Default: cosine_with_restarts. Source: Lora_Trainer, lr_scheduler."""
 
-    lr_scheduler_number: Annotated[int, Field(ge=0)] = 3
-    """Restarts with cosine_with_restarts, the power with polynomial, else unused.
+    lr_scheduler_number: Annotated[int, Field(ge=0)] | Annotated[float, Field(ge=0, allow_inf_nan=False)] = 3
+    """Restarts with cosine_with_restarts (a whole number), the power with polynomial, else unused.
     Default: 3. Source: Lora_Trainer, lr_scheduler_number."""
 
     lr_warmup_ratio: Annotated[float, Field(ge=0, le=1), Slider(0.0, 0.5, 0.01)] = 0.05

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from kohya_wrap.config.base import Slider, Table
+from kohya_wrap.config.base import PositiveNumber, Slider, Table
 
 LoraType = Literal["LoRA", "LoCon", "LoCon Lycoris", "LoHa Lycoris"]
 
@@ -20,7 +20,7 @@ class StructureConfig(Table):
     """Rank of the update matrices.
     Default: 16. Source: Lora_Trainer, network_dim."""
 
-    network_alpha: Annotated[float, Field(gt=0), Slider(1, 128)] = 8
+    network_alpha: Annotated[PositiveNumber, Slider(1, 128)] = 8
     """The update is scaled by network_alpha / network_dim.
     Default: 8. Source: Lora_Trainer, network_alpha."""
 
@@ -28,7 +28,7 @@ class StructureConfig(Table):
     """Rank in the convolutions, LoCon only.
     Default: 8. Source: Lora_Trainer, conv_dim."""
 
-    conv_alpha: Annotated[float, Field(gt=0), Slider(1, 64)] = 4
+    conv_alpha: Annotated[PositiveNumber, Slider(1, 64)] = 4
     """Scale in the convolutions, LoCon only.
     Default: 4 (2023: 1). Source: Lora_Trainer, conv_alpha."""
 

@@ -1,0 +1,54 @@
+"""Rules of [steps] and of what a run goes on from."""
+
+from collections.abc import Iterator
+
+from kohya_wrap.config.model import TrainConfig
+from kohya_wrap.config.rules.rule import Rule, Stated, unused, warning
+from kohya_wrap.errors import Problem
+
+_FEW_STEPS = 100
+_MANY_EPOCHS = 200
+
+
+def check_total_steps(steps: int, limit: int) -> list[Problem]:
+    """Refuse more optimizer steps than the limit. Source: Lora_Trainer's check before it starts (10,000)."""
+    if steps <= limit:
+        return []
+    what = f"{steps} steps are more than the limit of {limit}; that is usually a mistake"
+    todo = f"lower num_repeats or how_many, or set steps.max_total_steps = {steps} if it is meant"
+    return [Problem("steps.max_total_steps", what, todo)]
+
+
+def _unit(config: TrainConfig, stated: Stated) -> Iterator[Problem]:
+    steps = config.steps
+    if steps.preferred_unit == "Steps" and steps.how_many < _FEW_STEPS:
+        given = "it is" if stated("steps.how_many") else "its default is"
+        what = f"preferred_unit is Steps and {given} {steps.how_many}: that trains next to nothing"
+        yield warning("steps.how_many", what, 'for example 2000, or set steps.preferred_unit = "Epochs"')
+    if steps.preferred_unit == "Epochs" and steps.how_many > _MANY_EPOCHS:
+        what = f"{steps.how_many} epochs are unusually many"
+        yield warning("steps.how_many", what, 'set steps.preferred_unit = "Steps" if steps are meant')
+
+
+def _saving(config: TrainConfig, stated: Stated) -> Iterator[Problem]:
+    steps = config.steps
+    every = steps.save_every_n_epochs
+    if every == 0:
+        yield from unused(stated, "steps.keep_only_last_n_epochs", "while save_every_n_epochs is 0: one LoRA is saved")
+    elif steps.preferred_unit == "Epochs" and every > steps.how_many and stated("steps.save_every_n_epochs"):
+        what = f"{every} is more than the {steps.how_many} epochs of the run: only the last one is saved"
+        yield warning("steps.save_every_n_epochs", what, "set it to 1 to keep every epoch, or to 0 if this is meant")
+
+
+def _going_on(config: TrainConfig, stated: Stated) -> Iterator[Problem]:
+    del stated
+    training = config.training
+    if training.continue_from_lora and not training.continue_from_lora.lower().endswith(".safetensors"):
+        what = f"{training.continue_from_lora!r} is no .safetensors file"
+        yield Problem("training.continue_from_lora", what, "give the path of a LoRA that ends in .safetensors")
+    if training.continue_from_lora and training.resume:
+        what = "is not used: resume brings its own weights"
+        yield warning("training.continue_from_lora", what, "remove one of the two")
+
+
+RULES: tuple[Rule, ...] = (_unit, _saving, _going_on)
