@@ -166,7 +166,7 @@ CAUSES: tuple[Cause, ...] = (
     ),
     # Files.
     _cause(
-        r"_load_tokenizer|strategy_(?:base|sd|sdxl)\.py",
+        r"in _load_tokenizer",
         MissingFileError,
         "the tokenizer is not on this machine and cannot be fetched",
         "run `kohya-wrap setup` with a network connection",

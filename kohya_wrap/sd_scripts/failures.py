@@ -36,21 +36,19 @@ def _diagnose(outcome: Outcome, tail: tuple[str, ...], events: tuple[Event, ...]
         return _error(found, raised.text, log, _subject(found, tail, events))
     if (killed := _killed(outcome, tail, log)) is not None:
         return killed
-    failures = [event.text for event in events if isinstance(event, EngineFailure)]
-    for text in (*reversed(failures), *reversed(tail)):
-        if found := find_cause(text, text):
+    # Without a traceback only lines that say they are errors count: a log line may hold any word.
+    failures = [event.text for event in reversed(events) if isinstance(event, EngineFailure)]
+    for text in (*failures, *(line for line in reversed(tail) if "Error" in line or "error:" in line)):
+        if found := find_cause(text):
             return _error(found, text, log, _subject(found, tail, events))
     if raised is not None:
         return TrainingError(f"the engine stopped with {raised.text}", where=log, todo="the log says more")
     return _without_words(outcome, events, log)
 
 
-def find_cause(text: str, traceback: str) -> Cause | None:
+def find_cause(text: str, traceback: str = "") -> Cause | None:
     """Give the first cause in the table whose pattern is in an exception's last line, or in its traceback."""
-    for cause in CAUSES:
-        if cause.pattern.search(traceback if cause.whole else text):
-            return cause
-    return None
+    return next((cause for cause in CAUSES if cause.pattern.search(traceback if cause.whole else text)), None)
 
 
 def _error(cause: Cause, text: str, log: str, subject: str) -> TrainingError:
