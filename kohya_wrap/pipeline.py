@@ -14,13 +14,14 @@ from filelock import FileLock, Timeout
 
 from kohya_wrap import base_models, dataset, presets
 from kohya_wrap.base_models.types import BaseModelFile
+from kohya_wrap.config import TrainConfig
 from kohya_wrap.config.hardware import choose
 from kohya_wrap.config.rules import check_total_steps
 from kohya_wrap.engines import get_engine
 from kohya_wrap.engines.engine import EngineStatus
 from kohya_wrap.engines.hardware import detect
 from kohya_wrap.engines.watch import train
-from kohya_wrap.errors import ProjectBusyError
+from kohya_wrap.errors import PresetError, Problem, ProjectBusyError
 from kohya_wrap.events import Event, Notice
 from kohya_wrap.files import output_error, write_whole
 from kohya_wrap.paths import CachePaths, ProjectPaths, RunPaths
@@ -30,8 +31,15 @@ from kohya_wrap.record import RunRecord
 from kohya_wrap.recording import Recording
 from kohya_wrap.results.losses import StepLoss
 from kohya_wrap.results.publish import Lora
-from kohya_wrap.sd_scripts import accelerate_yaml, check_passthrough, dataset_toml, plan_steps, training_toml
-from kohya_wrap.sd_scripts.job import TrainingJob
+from kohya_wrap.sd_scripts import (
+    accelerate_yaml,
+    check_passthrough,
+    dataset_toml,
+    plan_steps,
+    read_overrides,
+    training_toml,
+)
+from kohya_wrap.sd_scripts.job import Overrides, TrainingJob
 
 OnEvent = Callable[[Event], None]
 """Takes each event of a run, in the caller's thread."""
@@ -78,9 +86,11 @@ def plan(
     choices, hardware_problems = choose(config, hardware)
     prepared = dataset.prepare(config, project)
     located = base_models.locate(config.setup, root=base_folder, cache=home)
-    steps = plan_steps(config, prepared, choices)
+    files, file_problems = _read_files(config, base_folder)
+    steps = plan_steps(config, prepared, choices, files)
+    too_long = check_total_steps(steps.total_steps, config.steps.max_total_steps)
     findings = Findings(
-        preset=(*loaded.warnings, *check_total_steps(steps.total_steps, config.steps.max_total_steps)),
+        preset=(*loaded.warnings, *file_problems, *too_long),
         dataset=prepared.findings,
         base_model=located.problems,
         engine=(*engine.problems(config), *hardware_problems),
@@ -99,6 +109,7 @@ def plan(
         dataset=prepared,
         located=located,
         steps=steps,
+        files=files,
         findings=findings,
     )
 
@@ -143,6 +154,14 @@ def _provide(planned: Plan, tell: OnEvent, *, offline: bool) -> tuple[EngineStat
         planned.engine.make_builtin_base(base, say)
     dataset.materialise(planned.dataset)
     return status, base
+
+
+def _read_files(config: TrainConfig, root: Path) -> tuple[Overrides, tuple[Problem, ...]]:
+    """Read the ready-made TOML files of [extras]; what is wrong with them joins the other findings."""
+    try:
+        return read_overrides(config.extras, root=root), ()
+    except PresetError as error:
+        return Overrides(), error.problems
 
 
 def write_toml(planned: Plan, out: Path) -> tuple[Path, Path]:

@@ -1,7 +1,6 @@
 """All that a run would do, known before it does anything."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from kohya_wrap.base_models import Located
@@ -14,7 +13,7 @@ from kohya_wrap.families import FAMILIES, Family
 from kohya_wrap.launch import LaunchPlan
 from kohya_wrap.paths import CachePaths, ProjectPaths, RunPaths
 from kohya_wrap.presets import LoadedPreset
-from kohya_wrap.sd_scripts.job import StepPlan, TrainingJob
+from kohya_wrap.sd_scripts.job import Overrides, StepPlan, TrainingJob
 
 EXAMPLE_RUN = "RUN"
 """Stands for the run's id in paths that are only shown."""
@@ -70,6 +69,7 @@ class Plan:
     dataset: PreparedDataset
     located: Located
     steps: StepPlan
+    files: Overrides
     findings: Findings
 
     @property
@@ -94,7 +94,7 @@ class Plan:
 
     def job(self, run: RunPaths, base_model: BaseModelFile | None = None) -> TrainingJob:
         """Give the job as it would be written into `run`; the base model's place is a guess until it is fetched."""
-        base = base_model or self.located.file or self.located.expected
+        base = base_model or self.located.file or self._unfetched()
         return TrainingJob(
             config=self.config,
             family=self.family,
@@ -103,14 +103,18 @@ class Plan:
             choices=self.choices,
             steps=self.steps,
             run=run,
+            overrides=self.files,
         )
+
+    def _unfetched(self) -> BaseModelFile:
+        download = self.located.download
+        name = download.name if download else "base-model.safetensors"
+        size = download.size if download else 0
+        place = (self.cache.models / name).absolute()
+        return BaseModelFile(path=place, format="safetensors", family=self.family.name, size=size)
 
     def launch(self, run: RunPaths) -> LaunchPlan:
         """Give the command that would run."""
         return self.engine.launch_plan(
             run, script=self.family.script, choices=self.choices, gpu_ids=self.config.engine.gpu_ids
         )
-
-    def with_problems(self, problems: Sequence[Problem]) -> "Plan":
-        """Give the plan with further findings of the preset."""
-        return replace(self, findings=replace(self.findings, preset=self.findings.preset + tuple(problems)))

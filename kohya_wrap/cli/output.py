@@ -55,7 +55,7 @@ def plan_rows(plan: Plan) -> list[tuple[str, str]]:
     reg = f", {data.reg_images} regularization" if data.reg_images else ""
     return [
         ("preset", f"{plan.preset.name} ({plan.preset.path})"),
-        ("trains", f"{config.structure.lora_type}, rank {config.structure.network_dim}, on {plan.located.describe()}"),
+        ("trains", f"{config.structure.lora_type}, rank {config.structure.network_dim}, on {_base_text(plan)}"),
         ("engine", f"{plan.engine.name}, {_engine_state(plan)}"),
         ("pictures", f"{len(data.pictures)}, {data.train_images} with repeats{reg}, from {plan.project.dataset}"),
         ("buckets", ", ".join(f"{b.width}x{b.height}: {b.count}" for b in buckets) or "none"),
@@ -66,6 +66,16 @@ def plan_rows(plan: Plan) -> list[tuple[str, str]]:
         ("record", str(run.folder)),
         *[("choices" if index == 0 else "", text) for index, (_, text) in enumerate(plan.choices.reasons)],
     ]
+
+
+def _base_text(plan: Plan) -> str:
+    located, family = plan.located, plan.family.title
+    if located.file is not None:
+        return f"{located.file.path} ({family})"
+    if located.download is not None:
+        size = f", {size_text(located.download.size)}" if located.download.size else ""
+        return f"{located.download.name}, to be fetched from {located.download.link}{size} ({family})"
+    return f"{located.source} (cannot be used)"
 
 
 def _length(plan: Plan) -> str:
