@@ -53,7 +53,7 @@ class CivitaiLink:
         files = tuple(file.as_remote() for file in version.files)
         blocked = _blocked(version, model.mode if model else version.model.mode, self.shown)
         if blocked is None or files:
-            chosen = choose(_wished(files, self.named), _with_file(choice, self.named), where=self.shown)
+            chosen = choose(_wished(files, self.named), _with_file(choice, files, self.named), where=self.shown)
         else:
             chosen = RemoteFile("")
         about = model or version.model
@@ -168,8 +168,10 @@ def _wished(files: tuple[RemoteFile, ...], named: CivitaiName) -> tuple[RemoteFi
     return tuple(file for file in files if fits(file)) or files
 
 
-def _with_file(choice: Choice, named: CivitaiName) -> Choice:
-    return Choice(choice.role, choice.file or named.file, choice.details)
+def _with_file(choice: Choice, files: tuple[RemoteFile, ...], named: CivitaiName) -> Choice:
+    """A file that the link names by id or hash is taken, unless the caller chose another."""
+    hashed = (file.id for file in files if named.hash and named.hash in file.hashes.values())
+    return Choice(choice.role, choice.file or named.file or next(hashed, ""), choice.details)
 
 
 def _notes(files: tuple[RemoteFile, ...], chosen: RemoteFile, version: Version) -> tuple[str, ...]:

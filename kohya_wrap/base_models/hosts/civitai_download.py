@@ -74,10 +74,12 @@ def early_access(where: str, until: str) -> EarlyAccessError:
 
 def _storage(answer: "Response", address: str, token: Secret) -> str:
     target = urljoin(address, answer.headers.get("Location", ""))
-    if urlsplit(target).hostname == urlsplit(address).hostname and urlsplit(target).port == urlsplit(address).port:
-        if "/login" in target:
+    if urlsplit(target).netloc == urlsplit(address).netloc:
+        page = urlsplit(target).path
+        if page.startswith("/login"):
             raise login_needed(address, token)
-        raise early_access(public_url(address), "")  # the model's own page, where it is sold
+        if page.startswith(("/model-versions/", "/models/")):  # the page where it is sold
+            raise early_access(public_url(address), "")
     if urlsplit(target).scheme not in {"http", "https"}:
         raise ServerError("Civitai leads to an address that is none", where=public_url(address), todo="try again later")
     return target
