@@ -25,18 +25,27 @@ def check(config: TrainConfig) -> list[Problem]:
     effective, reasons = resolve(config)
 
     def stated(where: str) -> bool:
-        table, _, key = where.partition(".")
-        return key in getattr(config, table).model_fields_set and where not in reasons
+        return where not in reasons and _stated(config, where)
 
     found = [problem for rule in RULES for problem in rule(effective, stated)]
     return [*_replaced(config, effective, reasons), *found]
+
+
+def _stated(config: TrainConfig, where: str) -> bool:
+    """Say whether a field was written down with another value than its default.
+
+    Who copies all of the notebook's values over writes defaults too, and wants to hear nothing about them.
+    """
+    name, _, key = where.partition(".")
+    table = getattr(config, name)
+    return key in table.model_fields_set and getattr(table, key) != type(table).model_fields[key].default
 
 
 def _replaced(config: TrainConfig, effective: TrainConfig, reasons: dict[str, str]) -> Iterator[Problem]:
     """Warn about values that were written down and do not take effect."""
     for where, reason in reasons.items():
         table, _, key = where.partition(".")
-        if key in getattr(config, table).model_fields_set and where != "optimizer.optimizer_args":
+        if _stated(config, where):
             old, new = getattr(getattr(config, table), key), getattr(getattr(effective, table), key)
             todo = "set optimizer.override_values_for_dadapt_and_prodigy = false to keep yours"
             yield warning(where, f"{old!r} is replaced by {new!r} ({reason})", todo)

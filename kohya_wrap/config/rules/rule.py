@@ -6,7 +6,7 @@ from kohya_wrap.config.model import TrainConfig
 from kohya_wrap.errors import Problem
 
 Stated = Callable[[str], bool]
-"""Whether a "table.key" was written down, rather than left at its default."""
+"""Whether a "table.key" was written down with another value than its default."""
 
 Rule = Callable[[TrainConfig, Stated], Iterator[Problem]]
 """Takes the config that takes effect; a default is never warned about, so rules on unused fields ask `Stated`."""

@@ -31,12 +31,7 @@ def _alpha(config: TrainConfig, stated: Stated) -> Iterator[Problem]:
 def _lycoris(config: TrainConfig, stated: Stated) -> Iterator[Problem]:
     del stated
     kind = config.structure.lora_type
-    if "Lycoris" not in kind:
-        return
-    if config.engine.name == "embedded":
-        todo = 'choose "LoRA" or "LoCon", or set engine.name = "sd-scripts"'
-        yield Problem("structure.lora_type", f"{kind!r} needs the package lycoris, which only sd-scripts uses", todo)
-    elif config.engine.python:
+    if "Lycoris" in kind and config.engine.python:
         what = f"{kind!r} needs the package lycoris-lora, and engine.python is your own environment"
         yield warning("structure.lora_type", what, "see that it is installed there")
 
