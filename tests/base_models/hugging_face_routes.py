@@ -43,9 +43,11 @@ class HuggingFace:
         if asked.path.startswith(f"/{self.repo}/resolve/"):
             revision, _, path = asked.path.removeprefix(f"/{self.repo}/resolve/").partition("/")
             return self._refusal(asked) or self._resolve(revision, path, asked)
-        if asked.path.startswith(("/api/models/", "/lfs/")):
-            return self._lfs(asked) if asked.path.startswith("/lfs/") else _error(404, "RepoNotFound")
-        return None
+        return _error(404, "RepoNotFound")
+
+    def storage_route(self, asked: Asked) -> Answer | None:
+        """Answer what is the storage's to answer, another server."""
+        return self._lfs(asked) if asked.path.startswith("/lfs/") else None
 
     def _refusal(self, asked: Asked, *, allow_gated: bool = False) -> Answer | None:
         if asked.token and asked.token != TOKEN:
