@@ -3,6 +3,7 @@
 from kohya_wrap.base_models.locate import locate
 from kohya_wrap.base_models.located import Located, PlannedDownload
 from kohya_wrap.base_models.obtain import obtain
+from kohya_wrap.base_models.store import Store
 from kohya_wrap.base_models.types import BaseModelFile
 
-__all__ = ["BaseModelFile", "Located", "PlannedDownload", "locate", "obtain"]
+__all__ = ["BaseModelFile", "Located", "PlannedDownload", "Store", "locate", "obtain"]

@@ -3,8 +3,8 @@
 import dataclasses
 from pathlib import Path
 
-from kohya_wrap.base_models.digest import sha256_of
 from kohya_wrap.base_models.errors import HashMismatchError
+from kohya_wrap.base_models.hash_memory import remembered_sha256
 from kohya_wrap.base_models.local import local_path, look_at
 from kohya_wrap.base_models.located import Located, PlannedDownload, Wanted
 from kohya_wrap.base_models.named import NAMED, TINY_RANDOM, TINY_RANDOM_FOLDER
@@ -45,7 +45,7 @@ def _checked(file: BaseModelFile, wanted: Wanted, cache: CachePaths) -> BaseMode
     if file.format == "diffusers":
         what = "a hash is given, but the base model is a folder, which has none"
         raise HashMismatchError(what, where="setup.base_model_sha256", todo="remove the hash, or give a file")
-    digest = sha256_of(file.path, cache)
+    digest = remembered_sha256(file.path, cache)
     if digest != wanted.sha256:
         raise wrong_file(file.path.name, is_now=digest, expected=wanted.sha256)
     return dataclasses.replace(file, sha256=digest)

@@ -3,8 +3,8 @@
 import dataclasses
 from collections.abc import Callable
 
-from kohya_wrap.base_models.digest import sha256_of
 from kohya_wrap.base_models.errors import OfflineError
+from kohya_wrap.base_models.hash_memory import remembered_sha256
 from kohya_wrap.base_models.located import Located
 from kohya_wrap.base_models.types import BaseModelFile
 from kohya_wrap.paths import CachePaths
@@ -30,4 +30,4 @@ def obtain(
 def _hashed(file: BaseModelFile, cache: CachePaths, say: Say) -> BaseModelFile:
     if file.format == "diffusers" or file.sha256:
         return file
-    return dataclasses.replace(file, sha256=sha256_of(file.path, cache))
+    return dataclasses.replace(file, sha256=remembered_sha256(file.path, cache))
