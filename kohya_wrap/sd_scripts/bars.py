@@ -16,6 +16,7 @@ _BAR = re.compile(
 )
 _EMPTY = re.compile(r"(?:[^|%]*?: +)?\d+it \[[^\]]*\](.*)", re.DOTALL)
 _LOSS = "avr_loss="
+_BROKEN = ("nan", "inf", "-inf")
 
 
 @dataclass(slots=True)
@@ -39,7 +40,9 @@ class TrainingBar:
         loss = postfix.rpartition(_LOSS)[2].strip() if postfix and _LOSS in postfix else ""
         step = int(number)
         if step == self._told or step < 1:
-            return (), rest
+            # With accumulation a step is drawn again as its loss goes on; a loss that breaks is told at once.
+            broke = loss in _BROKEN and loss != self._loss and step > 0
+            return ((self._tell(_step(step, total, loss, rate, unit), loss),) if broke else ()), rest
         drawn = _step(step, total, loss, rate, unit)
         certain: tuple[Step, ...] = ()
         redrawn = False

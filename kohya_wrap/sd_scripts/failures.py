@@ -11,7 +11,7 @@ from kohya_wrap.errors import KilledError, NoDataError, TrainingError
 from kohya_wrap.events import EngineFailure, Event, ImagesCounted, ModelSaved, Step, TotalsKnown
 from kohya_wrap.launch.types import Outcome
 from kohya_wrap.sd_scripts.failure_causes import CAUSES, Cause
-from kohya_wrap.sd_scripts.traceback_text import real_exception, traceback_tail
+from kohya_wrap.sd_scripts.traceback_text import LAUNCHER, real_exception, traceback_tail
 
 _OUT_OF_MEMORY = "most often the machine ran out of memory: close other programs, or lower steps.train_batch_size"
 
@@ -38,7 +38,8 @@ def _diagnose(outcome: Outcome, tail: tuple[str, ...], events: tuple[Event, ...]
         return killed
     # Without a traceback only lines that say they are errors count: a log line may hold any word.
     failures = [event.text for event in reversed(events) if isinstance(event, EngineFailure)]
-    for text in (*failures, *(line for line in reversed(tail) if "Error" in line or "error:" in line)):
+    texts = (*failures, *(line for line in reversed(tail) if "Error" in line or "error:" in line))
+    for text in (text for text in texts if not text.startswith(LAUNCHER)):
         if found := find_cause(text):
             return _error(found, text, log, _subject(found, tail, events))
     if raised is not None:

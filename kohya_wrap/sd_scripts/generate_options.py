@@ -8,6 +8,7 @@ import ast
 import json
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +45,11 @@ class Reader:
 
     def _module(self, path: str) -> Module:
         if path not in self._modules:
-            tree = ast.parse((self._checkout / path).read_text(encoding="utf-8"))
+            with warnings.catch_warnings():
+                # Python warns of odd escapes in the engine's strings, which are none of ours.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                warnings.simplefilter("ignore", SyntaxWarning)
+                tree = ast.parse((self._checkout / path).read_text(encoding="utf-8"))
             functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
             self._modules[path] = Module(functions, dict(self._imports(tree)))
         return self._modules[path]

@@ -12,6 +12,7 @@ from kohya_wrap.sd_scripts.rich_lines import LOG_LEVELS, Record, RichLines
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _RANK = re.compile(r"^\[rank\d+\]: ?")
 _PYTHON_WARNING = re.compile(r"^\S.*?\.py:\d+: (\w*Warning): (.*)$")
+_NAMED = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\|\[\w+\]-(DEBUG|INFO|WARNING|ERROR|CRITICAL): (.*)$")
 _TRACEBACK = "Traceback (most recent call last):"
 _BAR_SIGN = "%|"
 
@@ -118,6 +119,9 @@ class LogParser:
             return self._apply(rule, message)
         if is_echo(message):
             return []
+        named = _NAMED.match(message)  # LyCORIS has a logger of its own
+        if named:
+            return self._record(Record(named.group(1), [named.group(2)]))
         warning = _PYTHON_WARNING.match(message)
         if warning:
             stream.after_warning = True

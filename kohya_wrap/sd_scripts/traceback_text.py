@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 _RANK = re.compile(r"^\[rank\d+\]: ?")
 _HEAD = "Traceback (most recent call last):"
-_LAUNCHER = ("subprocess.CalledProcessError", "torch.distributed.elastic.multiprocessing.errors.ChildFailedError")
+LAUNCHER = ("subprocess.CalledProcessError", "torch.distributed.elastic.multiprocessing.errors.ChildFailedError")
+"""Exceptions that the launcher raises because the engine failed."""
+
 _EXCEPTION = re.compile(r"^[\w.]+(?:: |$)")
 
 
@@ -36,13 +38,22 @@ def exceptions(lines: Sequence[str]) -> tuple[Raised, ...]:
 
 def real_exception(lines: Sequence[str]) -> Raised | None:
     """Give the last exception of the engine itself: the launcher prints one of its own after it."""
-    own = [raised for raised in exceptions(lines) if not raised.text.startswith(_LAUNCHER)]
+    own = [raised for raised in exceptions(lines) if not raised.text.startswith(LAUNCHER)]
     return own[-1] if own else None
 
 
 def traceback_tail(lines: Sequence[str], *, count: int = 8) -> tuple[str, ...]:
-    """Give the last lines of the traceback that matters, or of the output where there is none."""
+    """Give the last lines of the traceback that matters, or of the engine's output where there is none."""
     raised = real_exception(lines)
-    source = raised.lines if raised else tuple(line for line in lines if line.strip())
+    source = raised.lines if raised else _before_launcher(lines)
     # The marks under a source line (^^^^) say nothing without colours and line lengths.
     return tuple(line.rstrip() for line in source if line.strip(" ^~"))[-count:]
+
+
+def _before_launcher(lines: Sequence[str]) -> tuple[str, ...]:
+    """Leave out the launcher's own traceback at the end, which says only that the engine failed."""
+    heads = [index for index, line in enumerate(lines) if _HEAD in line]
+    if not heads or not any(line.startswith(LAUNCHER) for line in lines[heads[-1] :]):
+        return tuple(lines)
+    last = lines[heads[-1]].partition(_HEAD)[0]
+    return (*lines[: heads[-1]], last)

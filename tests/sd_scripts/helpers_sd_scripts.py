@@ -113,7 +113,9 @@ def make_job(shape: Shape) -> TrainingJob:
 def flat(text: str) -> dict[str, object]:
     """Give a training file's values by key; a key that stands twice is an error of the test's subject."""
     values: dict[str, object] = {}
-    for section in tomllib.loads(text).values():
+    for name, section in tomllib.loads(text).items():
+        if not isinstance(section, dict):
+            section = {name: section}  # noqa: PLW2901  a key outside all tables
         assert not values.keys() & section.keys()
         values |= section
     return values
