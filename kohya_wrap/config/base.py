@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class Table(BaseModel):
     """One table of a preset. Unknown keys are errors, values are never coerced, an instance never changes."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,9 +33,9 @@ def _unit(config: TrainConfig, stated: Stated) -> Iterator[Problem]:
 def _saving(config: TrainConfig, stated: Stated) -> Iterator[Problem]:
     steps = config.steps
     every = steps.save_every_n_epochs
-    if every == 0:
+    if every == 0 and steps.keep_only_last_n_epochs:
         yield from unused(stated, "steps.keep_only_last_n_epochs", "while save_every_n_epochs is 0: one LoRA is saved")
-    elif steps.preferred_unit == "Epochs" and every > steps.how_many and stated("steps.save_every_n_epochs"):
+    if steps.preferred_unit == "Epochs" and every > steps.how_many and stated("steps.save_every_n_epochs"):
         what = f"{every} is more than the {steps.how_many} epochs of the run: only the last one is saved"
         yield warning("steps.save_every_n_epochs", what, "set it to 1 to keep every epoch, or to 0 if this is meant")
 

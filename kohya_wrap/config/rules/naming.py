@@ -10,7 +10,7 @@ NAME = "setup.project_name"
 FORBIDDEN = " .()\"'\\/"
 """Source: Lora_Trainer's check of the project name."""
 
-_WINDOWS_CHARACTERS = '<>:"|?*'
+_WINDOWS_CHARACTERS = "<>:|?*"
 _WINDOWS_NAMES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 _LOGS = "_logs"
 _LONGEST = 200
