@@ -7,7 +7,7 @@ from pathlib import Path
 from kohya_wrap.base_models.errors import NotAModelError, NotFoundError, PickleRefusedError
 from kohya_wrap.base_models.identify import identify, identify_vae_folder
 from kohya_wrap.base_models.located import Wanted
-from kohya_wrap.base_models.suitable import check_suitable
+from kohya_wrap.base_models.suitable import check_suitable, refuse_pickle
 from kohya_wrap.base_models.types import BaseModelFile
 
 PICKLES = frozenset({".ckpt", ".pt", ".pth", ".bin"})
@@ -53,15 +53,6 @@ def look_at(path: Path, wanted: Wanted, *, source: str) -> BaseModelFile:
     identity = identify(path)
     check_suitable(identity, wanted, path)
     return BaseModelFile(path, "safetensors", identity.family, path.stat().st_size, source=source)
-
-
-def refuse_pickle(name: str, wanted: Wanted) -> PickleRefusedError:
-    """Build the refusal of a .ckpt, with the ways out."""
-    return PickleRefusedError(
-        f"{name} is a pickle: loading it can run any code that its maker put in",
-        where=wanted.field,
-        todo="give a .safetensors file, or set setup.allow_pickle = true to have it converted in a separate process",
-    )
 
 
 def _look_at_folder(path: Path, wanted: Wanted, *, source: str) -> BaseModelFile:

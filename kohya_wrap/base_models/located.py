@@ -1,6 +1,7 @@
 """What is known of a base model before anything is fetched."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from kohya_wrap.base_models.hosts.host import Link
@@ -38,7 +39,7 @@ class PlannedDownload:
 class Located:
     """Where a base model is: on this machine (`file`), to be fetched (`download`), or not usable (`failure`).
 
-    `source`: the link, path or name as given, without secrets.
+    `source`: the link, path or name as given, without secrets. `pickle`: a .ckpt here that is yet to be converted.
     """
 
     source: str
@@ -46,6 +47,7 @@ class Located:
     file: BaseModelFile | None = None
     download: PlannedDownload | None = None
     link: Link | None = None
+    pickle: Path | None = None
     failure: BaseModelError | None = None
 
     @property

@@ -16,7 +16,6 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from kohya_wrap.base_models.errors import HashMismatchError
 from kohya_wrap.base_models.hash_memory import remember, remembered_sha256
 from kohya_wrap.files import sha256_file, write_whole
 from kohya_wrap.paths import CachePaths
@@ -55,14 +54,8 @@ class Store:
         return tuple(sorted((entry for entry in found if entry), key=lambda entry: entry.path.name))
 
     def adopt(self, path: Path, *, name: str, about: Mapping[str, str], sha256: str = "") -> Path:
-        """Move a whole file into the store under `name`; `sha256`: the hash it must have, if one is known."""
-        digest = sha256_file(path)
-        if sha256 and digest != sha256:
-            path.unlink()
-            raise HashMismatchError(
-                f"{name} is not the file that was asked for: its SHA256 is {digest}, expected {sha256}",
-                todo="try again; if it stays so, the host has changed the file",
-            )
+        """Move a whole file into the store under `name`; `sha256`: its hash, where the caller has just computed it."""
+        digest = sha256 or sha256_file(path)
         if found := self.find(digest):
             path.unlink()
             return found

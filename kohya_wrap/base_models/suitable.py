@@ -2,7 +2,13 @@
 
 from pathlib import Path
 
-from kohya_wrap.base_models.errors import NotAModelError, UnsupportedFamilyError
+from kohya_wrap.base_models.errors import (
+    HashMismatchError,
+    NotAModelError,
+    PickleRefusedError,
+    UnsupportedFamilyError,
+)
+from kohya_wrap.base_models.hosts.host import Resolved
 from kohya_wrap.base_models.identify import Identity
 from kohya_wrap.base_models.located import Wanted
 from kohya_wrap.errors import BaseModelError
@@ -15,6 +21,34 @@ def check_suitable(identity: Identity, wanted: Wanted, path: Path) -> None:
     if error is not None:
         what, todo, kind = error
         raise kind(f"{path.name} is {what}", where=wanted.field, todo=todo)
+
+
+def check_promise(resolved: Resolved, wanted: Wanted) -> None:
+    """Raise before anything is fetched when the host itself says that the file cannot be used as `wanted`."""
+    if resolved.blocked is not None:
+        raise resolved.blocked
+    chosen = resolved.chosen
+    if wanted.sha256 and chosen.sha256 and chosen.sha256 != wanted.sha256:
+        what = f"{resolved.source} leads to a file with SHA256 {chosen.sha256}, and {wanted.sha256} is pinned"
+        todo = "the host has changed the file, or link and hash do not belong together: correct one of them"
+        raise HashMismatchError(what, where="setup.base_model_sha256", todo=todo)
+    if chosen.format == "pickle" and not wanted.allow_pickle:
+        raise refuse_pickle(chosen.name, wanted)
+    if wanted.role == "base model" and resolved.kind not in {"", "Checkpoint"}:
+        what = f"{resolved.name} is a {resolved.kind} by its host's word, not a base model"
+        raise NotAModelError(what, where=wanted.field, todo=f"give a {FAMILIES[wanted.family].title} base model")
+    if wanted.role == "base model" and resolved.family not in {"unknown", wanted.family}:
+        what = f"{resolved.name} is {resolved.base}; this preset trains {FAMILIES[wanted.family].title}"
+        raise UnsupportedFamilyError(what, where=wanted.field, todo="give another base model")
+
+
+def refuse_pickle(name: str, wanted: Wanted) -> PickleRefusedError:
+    """Build the refusal of a .ckpt, with the ways out."""
+    return PickleRefusedError(
+        f"{name} is a pickle: loading it can run any code that its maker put in",
+        where=wanted.field,
+        todo="give a .safetensors file, or set setup.allow_pickle = true to have it converted in a separate process",
+    )
 
 
 def _why_not_vae(identity: Identity, wanted: Wanted) -> tuple[str, str, type[BaseModelError]] | None:

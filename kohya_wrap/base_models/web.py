@@ -51,7 +51,7 @@ def get(url: str, *, token: Secret, access: Access, follow: bool = True) -> "Res
 
     pauses = iter(PAUSES)
     while True:
-        with _own_errors(url):
+        with own_errors(url):
             answer = requests.get(
                 url,
                 auth=Bearer(token),
@@ -89,7 +89,7 @@ def body_json(answer: "Response") -> object:
     """Give the JSON in the body of `answer`, or None; at most 20 MB are read."""
     import json  # noqa: PLC0415 - with its only user
 
-    with _own_errors(answer.url):
+    with own_errors(answer.url):
         body = answer.raw.read(20_000_000, decode_content=True)
     try:
         read: object = json.loads(body)
@@ -109,7 +109,7 @@ def error_text(answer: "Response") -> str:
 
 
 @contextmanager
-def _own_errors(url: str) -> Iterator[None]:
+def own_errors(url: str) -> Iterator[None]:
     """Turn what requests and urllib3 raise into errors of our own, which name the host and no secret."""
     import requests  # noqa: PLC0415 - as above
     import urllib3  # noqa: PLC0415 - as above

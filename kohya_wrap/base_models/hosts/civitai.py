@@ -46,6 +46,11 @@ class CivitaiLink:
         """The hash, when the link is a whole SHA256."""
         return self.named.hash if len(self.named.hash) == 64 else ""
 
+    @property
+    def is_exact(self) -> bool:
+        """Nothing but a token is hidden."""
+        return True
+
     def resolve(self, access: Access, choice: Choice) -> Resolved:
         """Ask Civitai; the host that the link names is asked first, and the other when that one does not know it."""
         token = self.named.token or access.civitai_token
@@ -68,6 +73,7 @@ class CivitaiLink:
             version=version.name,
             kind=about.type,
             base=version.base_model,
+            family=family_of(version.base_model),
             files=files,
             chosen=chosen,
             page=f"{site}/models/{model_id}?modelVersionId={version.id}",

@@ -40,6 +40,11 @@ class DirectLink:
         """A direct link never says it."""
         return ""
 
+    @property
+    def is_exact(self) -> bool:
+        """A hidden parameter may be what tells one file from another."""
+        return self.shown == self.address.reveal()
+
     def resolve(self, access: Access, choice: Choice) -> Resolved:
         """Say what the address alone says; nothing is asked."""
         del access, choice

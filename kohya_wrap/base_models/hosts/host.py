@@ -40,7 +40,8 @@ class Resolved:
     """What is behind a link. `chosen` is one of `files`; `blocked` says why it cannot be fetched, if it cannot.
 
     `pinned_link`: a link to exactly this version and file. `page`: for a person's browser. `direct`: the address that
-    leads to the bytes, without secrets. `login_needed`: None when the host does not say. `notes`: whole sentences
+    leads to the bytes, without secrets. `family`: a name in families.FAMILIES where the host says it, else "unknown".
+     `login_needed`: None when the host does not say. `notes`: whole sentences
     about the choice; `licence`: the host's notes on permissions.
     """
 
@@ -59,6 +60,7 @@ class Resolved:
     notes: tuple[str, ...] = ()
     licence: tuple[str, ...] = ()
     blocked: BaseModelError | None = None
+    family: str = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,11 @@ class Link(Protocol):
     @property
     def sha256(self) -> str:
         """The file's SHA256 where the link itself says it, else empty."""
+        ...
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether `shown` alone leads to the same thing again: nothing of the link is hidden."""
         ...
 
     def resolve(self, access: Access, choice: Choice) -> Resolved:

@@ -48,6 +48,11 @@ class HuggingFaceLink:
         """A link of Hugging Face never says it."""
         return ""
 
+    @property
+    def is_exact(self) -> bool:
+        """Nothing but a token is hidden."""
+        return True
+
     def resolve(self, access: Access, choice: Choice) -> Resolved:
         """Ask for one file with one request, for a repository with its list of files."""
         if self.named.is_file and not choice.details:
