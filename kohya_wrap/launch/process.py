@@ -68,10 +68,10 @@ class _Running:
             raise AssertionError("both streams were asked for")
         self._pump = Pump(self.process.stdout, self.process.stderr, log)
         self._tree = ProcessTree(self.process.pid)
+        self._linger_until = 0.0
 
     def follow(self, on_line: Callable[[OutputLine], None]) -> None:
         """Read until the process has ended and nobody writes any more."""
-        ended_at = 0.0
         while True:
             self._raise_if_asked()
             for line in self._pump.read(TICK):
@@ -79,8 +79,8 @@ class _Running:
             if not self._ended():
                 self._tree.sample_if_due()
                 continue
-            ended_at = ended_at or time.monotonic()
-            if not self._pump.open or time.monotonic() - ended_at > LINGER:
+            self._linger_until = self._linger_until or time.monotonic() + LINGER
+            if not self._pump.open or time.monotonic() > self._linger_until:
                 break
         for line in self._pump.close():
             on_line(line)
@@ -100,7 +100,7 @@ class _Running:
 
     def end(self) -> Outcome:
         """Give the outcome of a process that ended by itself, once its helpers are gone too."""
-        if not self._gone(LINGER):
+        if not self._gone(self._linger_until - time.monotonic()):
             self._stages(((signal.SIGTERM, "terminate", LINGER), (signal.SIGKILL, "kill", KILL_WAIT)))
         self._signals.served = True
         if self._signals.count:
