@@ -87,12 +87,14 @@ class PreparedDataset:
     """All that is known of a dataset before the launch; nothing on disk has been touched.
 
     `has_captions`: at least one caption file was found; else the project's name is the caption (class_tokens).
+    `builtin`: the folder into which the demo's pictures are to be drawn.
     """
 
     groups: tuple[DatasetGroup, ...]
     findings: tuple[Problem, ...] = ()
     copies: tuple[Copy, ...] = ()
     has_captions: bool = True
+    builtin: Path | None = None
 
     @property
     def pictures(self) -> tuple[Picture, ...]:

@@ -1,0 +1,116 @@
+"""One picture looked at as the engine will see it: its size from the header, then every pixel decoded once."""
+
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kohya_wrap.dataset.findings import finding
+from kohya_wrap.errors import Problem
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+MAX_PIXELS = 178_956_970
+"""Pillow's limit against decompression bombs, twice MAX_IMAGE_PIXELS, beyond which the engine stops."""
+_UPRIGHT = (None, 0, 1)
+_ORIENTATION = 0x0112
+_CACHE_SIZE = re.compile(r"_(\d{4,})x(\d{4,})_[a-z0-9]+$")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was seen of a picture: pixels as stored (0 x 0 when unreadable), and what is wrong with it."""
+
+    width: int
+    height: int
+    findings: tuple[Problem, ...] = ()
+
+
+def look_at(paths: Sequence[Path]) -> list[Look]:
+    """Look at pictures in parallel threads (decoding lets go of the interpreter's lock), in the order given."""
+    if len(paths) <= 1:
+        return [_look(path) for path in paths]
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(_look, paths, chunksize=16))
+
+
+def _look(path: Path) -> Look:
+    try:
+        state = path.stat()
+    except OSError as error:
+        return Look(0, 0, (finding("unreadable", path, f"cannot be read: {error.strerror}"),))
+    if state.st_size == 0:
+        return Look(0, 0, (finding("zero-bytes", path, "has no bytes"),))
+    return _look_again(path, state.st_size, state.st_mtime_ns, state.st_ino)
+
+
+@lru_cache(maxsize=100_000)
+def _look_again(path: Path, size: int, mtime_ns: int, inode: int) -> Look:
+    """Decode a picture, once per process for a file that has not changed."""
+    from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 - only a dataset needs Pillow
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path) as image:
+                return _open(path, image)
+    except Image.DecompressionBombError:
+        return Look(0, 0, (finding("too-many-pixels", path, f"has more than {MAX_PIXELS} pixels"),))
+    except UnidentifiedImageError:
+        return Look(0, 0, (finding("not-a-picture", path, "is no picture, whatever its name says"),))
+    except PermissionError as error:
+        return Look(0, 0, (finding("unreadable", path, f"cannot be read: {error.strerror}"),))
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError) as error:
+        return Look(0, 0, (finding("truncated", path, f"cannot be decoded to its end: {error}"),))
+
+
+def _open(path: Path, image: "Image") -> Look:
+    found = list(_header_findings(path, image))
+    image.load()
+    found += _pixel_findings(path, image)
+    width, height = engine_size(path) or image.size
+    return Look(width, height, tuple(found))
+
+
+def engine_size(path: Path) -> tuple[int, int] | None:
+    """Give the size by the library that the engine asks first; None where it does not know."""
+    import imagesize  # noqa: PLC0415 - only a dataset needs it
+
+    width, height = imagesize.get(str(path))
+    return (int(width), int(height)) if width > 0 and height > 0 else None
+
+
+def _header_findings(path: Path, image: "Image") -> Iterator[Problem]:
+    if image.getexif().get(_ORIENTATION) not in _UPRIGHT:
+        yield finding("exif-rotation", path, "says in its EXIF data that it is to be turned")
+    if getattr(image, "n_frames", 1) > 1:
+        yield finding("animated", path, "has more than one frame")
+    if image.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
+        yield finding("grey-16-bit", path, "has 16 bits of grey a pixel")
+    if image.mode == "CMYK":
+        yield finding("cmyk", path, "is in CMYK")
+
+
+def _pixel_findings(path: Path, image: "Image") -> Iterator[Problem]:
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        lowest, _ = image.convert("RGBA").getchannel("A").getextrema()
+        if isinstance(lowest, int | float) and lowest < 255:
+            yield finding("transparency", path, "is transparent in places")
+
+
+def cache_findings(picture: Path, size: tuple[int, int], caches: Sequence[Path]) -> Iterator[Problem]:
+    """Say which latent caches beside a picture are not of this picture: older than it, or of another size."""
+    for cache in caches:
+        named = _CACHE_SIZE.search(cache.stem)
+        stem = cache.stem[: named.start()] if named else cache.stem
+        if stem != picture.stem:
+            continue
+        if named and (int(named[1]), int(named[2])) != size:
+            yield finding("stale-cache", cache, f"is of a picture of another size than {picture.name}")
+        elif cache.stat().st_mtime_ns < picture.stat().st_mtime_ns:
+            yield finding("stale-cache", cache, f"is older than {picture.name}")
