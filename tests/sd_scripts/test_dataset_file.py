@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +78,6 @@ def test_subset_options_and_reg_are_kept() -> None:
 
 def test_two_sides_of_a_resolution() -> None:
     """A resolution that is not square is written as [width, height]."""
-    from dataclasses import replace
-
     dataset = make_dataset(Path("/p"))
     group = dataset.groups[0]
     wide = replace(group, rules=replace(group.rules, resolution=(768, 512)))

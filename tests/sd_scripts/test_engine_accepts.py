@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from engine_env import checkout, python
-from helpers_sd_scripts import GOLDEN, SHAPES
+from helpers_sd_scripts import GOLDEN, SHAPES, make_job
 
 pytestmark = pytest.mark.sd_scripts
 
@@ -55,8 +55,6 @@ def test_knows_every_key(answers: dict[str, dict[str, object]], name: str) -> No
 
 def test_reads_strange_paths(answers: dict[str, dict[str, object]]) -> None:
     """The engine reads quotes, backslashes, Japanese, an emoji and a line break in paths as they were meant."""
-    from helpers_sd_scripts import make_job
-
     job = make_job(SHAPES["strange-paths"])
     args = answers["strange-paths"]["args"]
     assert isinstance(args, dict)

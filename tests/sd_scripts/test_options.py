@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -99,8 +100,6 @@ def test_what_the_files_contain_is_owned(golden_keys: set[str]) -> None:
 @pytest.fixture
 def golden_keys() -> set[str]:
     """The keys of all golden training files that the wrapper itself wrote."""
-    import tomllib
-
     keys: set[str] = set()
     for path in Path(PROJECT_ROOT / "tests" / "golden").glob("*.training.toml"):
         if path.name.startswith("override"):
