@@ -104,28 +104,25 @@ def _parsed(overrides: Overrides, problems: list[Problem]) -> list[tuple[str, ob
     if isinstance(overrides, Mapping):
         pairs = [(str(where), str(value) if isinstance(value, Path) else value) for where, value in overrides.items()]
     else:
-        pairs = [_split(text, problems) for text in overrides]
+        pairs = [_split(text) for text in overrides]
     sound = []
     for where, value in pairs:
         table, _, key = where.partition(".")
         if table and key:
             sound.append((where, value))
-        elif where:
-            what = f"{where!r} names no table and key"
+        else:
+            what = "an override needs a table, a key and a value" + (f", not {where!r}" if where else "")
             problems.append(Problem(SET, what, "write table.key=value, for example learning.unet_lr=1e-4"))
     return sound
 
 
-def _split(text: str, problems: list[Problem]) -> tuple[str, object]:
-    where, equals, value = text.partition("=")
+def _split(text: str) -> tuple[str, object]:
+    """Split "table.key=value"; what has no = names nothing."""
+    where, equals, value = (part.strip() for part in text.partition("="))
     if not equals:
-        what = f"{text!r} has no ="
-        problems.append(Problem(SET, what, "write table.key=value, for example learning.unet_lr=1e-4"))
         return "", None
-    where, value = where.strip(), value.strip()
     read = toml_value(value)
-    keep = takes_text(where) and not isinstance(read, str | list)
-    return where, value if keep else read
+    return where, value if takes_text(where) and not isinstance(read, str | list) else read
 
 
 def toml_value(text: str) -> object:

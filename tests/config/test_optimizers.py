@@ -1,11 +1,13 @@
 """Optimizers by name, and the arguments each one takes."""
 
 import json
+import os
 import subprocess
 
 import pytest
 
 from kohya_wrap.config.optimizers import OPTIMIZERS, Optimizer, check_optimizer, find_optimizer, parse_optimizer_args
+from kohya_wrap.paths import CachePaths
 
 NOTEBOOK = (
     *("AdamW8bit", "Prodigy", "DAdaptation", "DadaptAdam", "DadaptLion", "AdamW", "Lion"),
@@ -143,6 +145,17 @@ print(json.dumps({
     for name in sys.argv[1:]
 }))
 """
+
+
+@pytest.fixture
+def engine_python() -> str:
+    """Give the engine's python: KOHYA_WRAP_TEST_ENGINE_PYTHON, else the newest that setup built."""
+    if given := os.environ.get("KOHYA_WRAP_TEST_ENGINE_PYTHON"):
+        return given
+    built = list(CachePaths.from_environment().environments.glob("[!.]*/bin/python"))
+    if not built:
+        pytest.skip("the engine's environment is not there: make setup")
+    return str(max(built, key=lambda path: path.lstat().st_mtime))
 
 
 @pytest.mark.engine
