@@ -10,8 +10,13 @@ from pathlib import Path
 from kohya_wrap.errors import KilledError, NoDataError, TrainingError
 from kohya_wrap.events import EngineFailure, Event, ImagesCounted, ModelSaved, Step, TotalsKnown
 from kohya_wrap.launch.types import Outcome
-from kohya_wrap.sd_scripts.failure_causes import CAUSES, Cause
+from kohya_wrap.sd_scripts.cause import Cause
+from kohya_wrap.sd_scripts.causes_of_input import INPUT_CAUSES
+from kohya_wrap.sd_scripts.causes_of_setup import SETUP_CAUSES
 from kohya_wrap.sd_scripts.traceback_text import LAUNCHER, real_exception, traceback_tail
+
+CAUSES: tuple[Cause, ...] = INPUT_CAUSES + SETUP_CAUSES
+"""All causes; the first whose pattern matches wins, memory and disk before all others."""
 
 _OUT_OF_MEMORY = "most often the machine ran out of memory: close other programs, or lower steps.train_batch_size"
 

@@ -36,7 +36,10 @@ class Overrides:
 
 @dataclass(frozen=True, slots=True)
 class TrainingJob:
-    """One training, ready to be written down. All paths are absolute. `tokenizer_dir`: tokenizer_cache_dir, if any."""
+    """One training, ready to be written down. All paths are absolute. `tokenizer_dir`: tokenizer_cache_dir, if any.
+
+    `root`: where relative paths of the preset start; the engine runs in another folder. None: they are left as given.
+    """
 
     config: TrainConfig
     family: Family
@@ -48,3 +51,8 @@ class TrainingJob:
     tokenizer_dir: Path | None = None
     vae: Path | None = None
     overrides: Overrides = Overrides()
+    root: Path | None = None
+
+    def place(self, given: str) -> str:
+        """Give a path of the preset as the engine must see it: absolute, "~" expanded."""
+        return given if self.root is None else str(self.root / Path(given).expanduser())

@@ -18,7 +18,7 @@ def notebook_training(job: TrainingJob) -> dict[str, Section]:
     """Give the notebook's training file, with this project's paths; keys it leaves out are left out."""
     config = job.config
     sections: dict[str, Section] = {
-        "additional_network_arguments": _network(config),
+        "additional_network_arguments": _network(job),
         "optimizer_arguments": _optimizer(config, job.steps.warmup_steps),
         "training_arguments": _training(job),
         "model_arguments": _model(job),
@@ -39,8 +39,9 @@ def whole(value: float) -> int | float:
     return int(value) if float(value).is_integer() else value
 
 
-def _network(config: TrainConfig) -> Section:
-    structure, learning = config.structure, config.learning
+def _network(job: TrainingJob) -> Section:
+    structure, learning = job.config.structure, job.config.learning
+    continued = job.config.training.continue_from_lora
     return {
         "unet_lr": learning.unet_lr,
         "text_encoder_lr": learning.text_encoder_lr,
@@ -49,7 +50,7 @@ def _network(config: TrainConfig) -> Section:
         "network_module": "lycoris.kohya" if structure.lora_type in LYCORIS else "networks.lora",
         "network_args": notebook_network_args(structure),
         "network_train_unet_only": True if learning.text_encoder_lr == 0 else None,
-        "network_weights": config.training.continue_from_lora or None,
+        "network_weights": job.place(continued) if continued else None,
     }
 
 
@@ -107,7 +108,7 @@ def _training(job: TrainingJob) -> Section:
         "log_prefix": name,
         "save_state": training.save_state or None,
         "save_last_n_epochs_state": 1 if training.save_state else None,
-        "resume": training.resume or None,
+        "resume": job.place(training.resume) if training.resume else None,
     }
 
 

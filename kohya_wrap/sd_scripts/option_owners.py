@@ -115,3 +115,6 @@ NETWORK_ARGS_FIELDS: Mapping[str, str] = {
     "disable_conv_cp": "structure.conv_compression",
 }
 """Keys of network_args that a field sets; other keys may be given, and are appended."""
+
+PATH_OPTIONS = frozenset({"sample_prompts", "base_weights", "log_tracker_config"})
+"""Free options that name files which must be there; a relative one starts where the preset's paths do."""

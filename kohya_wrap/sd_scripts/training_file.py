@@ -6,6 +6,7 @@ from kohya_wrap.errors import PresetError
 from kohya_wrap.sd_scripts.differences import DIFFERENCES
 from kohya_wrap.sd_scripts.job import TrainingJob
 from kohya_wrap.sd_scripts.notebook_values import Section, notebook_training
+from kohya_wrap.sd_scripts.option_owners import PATH_OPTIONS
 from kohya_wrap.sd_scripts.toml_text import render
 
 OWN_SECTION = "kohya_wrap"
@@ -28,7 +29,7 @@ def training_toml(job: TrainingJob) -> str:
     _put_model_parts(sections, job)
     for key, value in job.family.fixed_arguments.items():
         put(sections, "model_arguments", key, value)
-    return render(_with_passed_through(sections, job.config.sd_scripts))
+    return render(_with_passed_through(sections, _placed(job)))
 
 
 def put(sections: dict[str, Section], section: str, key: str, value: object | None) -> None:
@@ -54,6 +55,15 @@ def _with_passed_through(sections: dict[str, Section], given: Mapping[str, objec
         name: {key: value for key, value in section.items() if key not in passed} for name, section in sections.items()
     }
     return kept | {PASSED_THROUGH: passed} if passed else kept
+
+
+def _placed(job: TrainingJob) -> Section:
+    """Give [sd_scripts] with its paths made absolute."""
+    placed: Section = dict(job.config.sd_scripts)
+    for key in PATH_OPTIONS & placed.keys():
+        value = placed[key]
+        placed[key] = job.place(value) if isinstance(value, str) else [job.place(path) for path in _texts(value)]
+    return placed
 
 
 def _texts(value: object) -> list[str]:

@@ -19,8 +19,7 @@ from kohya_wrap.errors import (
 )
 from kohya_wrap.events import ImagesCounted, TotalsKnown
 from kohya_wrap.launch.types import Outcome
-from kohya_wrap.sd_scripts.failure_causes import CAUSES
-from kohya_wrap.sd_scripts.failures import diagnose, find_cause
+from kohya_wrap.sd_scripts.failures import CAUSES, diagnose, find_cause
 from kohya_wrap.sd_scripts.traceback_text import exceptions, real_exception, traceback_tail
 
 LOG = Path("/project/train.log")

@@ -294,3 +294,16 @@ def test_choices_are_not_the_notebooks_business() -> None:
     """With fidelity "notebook" the file is the same on any machine."""
     tables = {"engine": {"fidelity": "notebook"}}
     assert written(Shape(tables, choices=CPU)) == written(Shape(tables, choices=GPU))
+
+
+def test_relative_paths_start_at_the_root() -> None:
+    """The engine runs in another folder, so every path of the preset is written in full."""
+    tables: Mapping[str, Mapping[str, object]] = {
+        "training": {"continue_from_lora": "old.safetensors", "resume": "states/x-state"},
+        "sd_scripts": {"sample_prompts": "prompts.txt", "base_weights": ["a.safetensors", "/b.safetensors"]},
+    }
+    values = flat(training_toml(replace(make_job(Shape(tables)), root=Path("/home/me"))))
+    assert values["network_weights"] == "/home/me/old.safetensors"
+    assert values["resume"] == "/home/me/states/x-state"
+    assert values["sample_prompts"] == "/home/me/prompts.txt"
+    assert values["base_weights"] == ["/home/me/a.safetensors", "/b.safetensors"]

@@ -49,7 +49,8 @@ def test_what_was_planned_is_no_problem() -> None:
 )
 def test_a_difference_is_named(index: int, event: Event, where: str) -> None:
     """Each count that is not the plan's is a problem that names it and both numbers."""
-    events: list[Event] = [event if position == index else planned for position, planned in enumerate(PLANNED)]
+    events = list(PLANNED)
+    events[index] = event
     assert where in [problem.where for problem in verify_counts(events, job())]
 
 
@@ -60,7 +61,7 @@ def test_what_was_not_printed_is_not_missed() -> None:
 
 def test_all_differences_at_once() -> None:
     """Several differences come in one list."""
-    events = [ImagesCounted("train", 1), TotalsKnown("steps", 1), TotalsKnown("epochs", 1)]
+    events: list[Event] = [ImagesCounted("train", 1), TotalsKnown("steps", 1), TotalsKnown("epochs", 1)]
     assert len(verify_counts(events, job())) == 3
 
 

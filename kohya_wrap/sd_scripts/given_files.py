@@ -1,0 +1,48 @@
+"""Files that a preset names for the engine itself: found missing before the launch, not minutes into it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from kohya_wrap.config import TrainConfig
+from kohya_wrap.errors import Problem
+from kohya_wrap.sd_scripts.option_owners import PATH_OPTIONS
+
+
+def check_given_files(config: TrainConfig, *, root: Path) -> list[Problem]:
+    """List the files that a preset names and that are not there; relative paths start at `root`.
+
+    continue_from_lora must be a .safetensors file (the notebook's check), resume a state folder, and what [sd_scripts]
+    names must exist.
+    """
+    return [*_lora(config, root), *_state(config, root), *_passed_through(config, root)]
+
+
+def _lora(config: TrainConfig, root: Path) -> Iterator[Problem]:
+    given = config.training.continue_from_lora
+    if not given:
+        return
+    path = root / Path(given).expanduser()
+    if path.suffix != ".safetensors":
+        yield Problem("training.continue_from_lora", f"{path.name} is no .safetensors file", "give a LoRA file")
+    elif not path.is_file():
+        yield Problem("training.continue_from_lora", f"{path} is not there", "correct the path")
+
+
+def _state(config: TrainConfig, root: Path) -> Iterator[Problem]:
+    given = config.training.resume
+    if not given:
+        return
+    path = root / Path(given).expanduser()
+    if not path.is_dir():
+        yield Problem("training.resume", f"{path} is no folder", "give a …-state folder that save_state left")
+    elif not (path / "train_state.json").is_file():
+        yield Problem("training.resume", f"{path} holds no train_state.json", "give a folder that save_state left")
+
+
+def _passed_through(config: TrainConfig, root: Path) -> Iterator[Problem]:
+    for name in sorted(PATH_OPTIONS & config.sd_scripts.keys()):
+        value = config.sd_scripts[name]
+        for given in value if isinstance(value, list) else [value]:
+            path = root / Path(str(given)).expanduser()
+            if not path.exists():
+                yield Problem(f"sd_scripts.{name}", f"{path} is not there", "correct the path")
