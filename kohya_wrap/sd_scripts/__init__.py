@@ -3,7 +3,7 @@
 from kohya_wrap.sd_scripts.accelerate_file import accelerate_yaml
 from kohya_wrap.sd_scripts.dataset_file import dataset_toml
 from kohya_wrap.sd_scripts.given_files import check_given_files
-from kohya_wrap.sd_scripts.overrides import read_overrides
+from kohya_wrap.sd_scripts.overrides import check_overrides, read_overrides
 from kohya_wrap.sd_scripts.passthrough import check_passthrough
 from kohya_wrap.sd_scripts.steps import plan_steps
 from kohya_wrap.sd_scripts.training_file import training_toml
@@ -11,6 +11,7 @@ from kohya_wrap.sd_scripts.training_file import training_toml
 __all__ = [
     "accelerate_yaml",
     "check_given_files",
+    "check_overrides",
     "check_passthrough",
     "dataset_toml",
     "plan_steps",

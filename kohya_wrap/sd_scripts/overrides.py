@@ -7,6 +7,7 @@ from pathlib import Path
 from kohya_wrap.config import ExtrasConfig
 from kohya_wrap.errors import PresetError, Problem
 from kohya_wrap.sd_scripts.job import Overrides
+from kohya_wrap.sd_scripts.options import is_option, nearest_option
 
 
 def read_overrides(extras: ExtrasConfig, *, root: Path) -> Overrides:
@@ -17,6 +18,21 @@ def read_overrides(extras: ExtrasConfig, *, root: Path) -> Overrides:
     if problems:
         raise PresetError.of(problems)
     return Overrides(training=training, dataset=dataset)
+
+
+def check_overrides(overrides: Overrides) -> list[Problem]:
+    """Warn of every key of an override training file that is no option: the engine ignores it without a word."""
+    given = flatten(overrides.training or {})
+    return [
+        Problem(
+            f"extras.override_config_file, {key}",
+            "is no option of sd-scripts and would be ignored",
+            f'did you mean "{nearest_option(key)}"?' if nearest_option(key) else "remove it",
+            "warning",
+        )
+        for key in given
+        if not is_option(key)
+    ]
 
 
 def _read(where: str, given: str, root: Path, problems: list[Problem]) -> Mapping[str, object] | None:

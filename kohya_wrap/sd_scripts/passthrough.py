@@ -31,6 +31,9 @@ def check_passthrough(tables: Mapping[str, object]) -> list[Problem]:
     given = tables.get(TABLE, {})
     if not isinstance(given, Mapping):
         return [*problems, Problem(TABLE, "is not a table", f"write [{TABLE}] on a line of its own")]
+    if given and _overridden(tables):
+        what = "is not used with extras.override_config_file"
+        return [*problems, Problem(TABLE, what, "put these options into that file")]
     sound: dict[str, object] = {}
     for name, value in given.items():
         found = _check(str(name), value)
@@ -38,6 +41,11 @@ def check_passthrough(tables: Mapping[str, object]) -> list[Problem]:
         if not found:
             sound[str(name)] = value
     return problems + list(pitfalls(sound, tables))
+
+
+def _overridden(tables: Mapping[str, object]) -> bool:
+    extras = tables.get("extras")
+    return isinstance(extras, Mapping) and bool(extras.get("override_config_file"))
 
 
 def _check(name: str, value: object) -> list[Problem]:

@@ -12,7 +12,7 @@ from helpers_sd_scripts import PROJECT_ROOT, SHARED
 
 from kohya_wrap.config import TrainConfig
 from kohya_wrap.sd_scripts.generate_options import OPTIONS_FILE, render
-from kohya_wrap.sd_scripts.option_owners import DATASET_FILE, FIELDS, OURS
+from kohya_wrap.sd_scripts.option_owners import DATASET_FILE, FIELDS, OURS, PATH_OPTIONS
 from kohya_wrap.sd_scripts.options import is_option, nearest_option, options, options_commit
 from kohya_wrap.sd_scripts.pitfalls import PITFALLS
 
@@ -85,7 +85,7 @@ def test_every_owner_is_a_field() -> None:
 
 def test_the_tables_speak_of_real_options() -> None:
     """FIELDS, OURS and the pitfalls hold options of the engine only; DATASET_FILE has the dataset file's own too."""
-    assert all(is_option(name) for name in (*FIELDS, *OURS))
+    assert all(is_option(name) for name in (*FIELDS, *OURS, *PATH_OPTIONS))
     assert all(is_option(pitfall.option) for pitfall in PITFALLS)
     assert not FIELDS.keys() & OURS.keys()
     assert not DATASET_FILE.keys() & (FIELDS.keys() | OURS.keys())

@@ -191,3 +191,9 @@ def test_an_option_in_another_table_is_sent_here() -> None:
 def test_a_table_that_is_none() -> None:
     """`sd_scripts = 5` is a problem, not a crash."""
     assert len(check_passthrough({"sd_scripts": 5})) == 1
+
+
+def test_options_beside_an_override_file_are_refused() -> None:
+    """With extras.override_config_file the table would be left out, so it is refused."""
+    problem = only({"noise_offset": 0.1}, extras={"override_config_file": "mine.toml"})
+    assert "override_config_file" in problem.what

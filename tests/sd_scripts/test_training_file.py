@@ -10,8 +10,9 @@ from helpers_sd_scripts import CPU, GPU, SHAPES, Shape, flat, make_job
 
 from kohya_wrap.config import ExtrasConfig
 from kohya_wrap.errors import PresetError
-from kohya_wrap.sd_scripts import read_overrides, training_toml
+from kohya_wrap.sd_scripts import check_overrides, read_overrides, training_toml
 from kohya_wrap.sd_scripts.differences import DIFFERENCES
+from kohya_wrap.sd_scripts.job import Overrides
 
 SECTIONS = [
     "additional_network_arguments",
@@ -288,6 +289,14 @@ def test_unreadable_override_files_come_all_at_once(tmp_path: Path) -> None:
     with pytest.raises(PresetError) as caught:
         read_overrides(extras, root=tmp_path)
     assert len(caught.value.problems) == 2
+
+
+def test_misspelt_keys_of_an_override_file_are_told() -> None:
+    """A key that the engine would ignore is a warning with the right name; real options are none."""
+    found = check_overrides(Overrides(training={"a": {"learning-rate": 1.0, "seed": 1}, "save_every_epochs": 1}))
+    assert [problem.severity for problem in found] == ["warning", "warning"]
+    assert "learning_rate" in found[0].todo
+    assert "save_every_n_epochs" in found[1].todo
 
 
 def test_choices_are_not_the_notebooks_business() -> None:
