@@ -109,11 +109,13 @@ def _gpu(driver: Driver) -> DoctorRow:
 
 
 def _checkout(status: EngineStatus) -> DoctorRow:
-    name = "sd-scripts"
-    problems = [problem for problem in status.missing if "sd-scripts" in problem.what]
-    if problems or status.commit == UNKNOWN_COMMIT:
-        return DoctorRow(name, "not there", f"the demo runs without it; for all else {SETUP}", ok=False)
-    return DoctorRow(name, f"{status.commit[:12]} in {status.script.parent}", "trains the real base models", ok=True)
+    for problem in status.missing:
+        if problem.where.startswith("engine.sd_scripts_dir"):
+            return DoctorRow("sd-scripts", problem.what, problem.todo, ok=False)
+        if "sd-scripts" in problem.what:
+            return DoctorRow("sd-scripts", "not there", f"the demo runs without it; for all else {SETUP}", ok=False)
+    found = f"{status.commit[:12]} in {status.script.parent}"
+    return DoctorRow("sd-scripts", found, "trains the real base models", ok=True)
 
 
 def _environment(installation: Installation, probe: Probe | None, trouble: str) -> DoctorRow:
