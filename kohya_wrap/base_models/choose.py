@@ -25,7 +25,7 @@ def choose(files: Iterable[RemoteFile], choice: Choice, *, where: str) -> Remote
         raise NotAModelError(
             f"nothing here can be used as a {choice.role}: {listed}", where=where, todo="give another link"
         )
-    return min(usable, key=lambda file: _rank(file, kinds or ()))
+    return min(usable, key=lambda file: _rank(file, kinds or _KINDS["base model"]))
 
 
 def describe(file: RemoteFile) -> str:

@@ -8,7 +8,9 @@ import typer
 from kohya_wrap._version import __version__
 from kohya_wrap.cli.check import check
 from kohya_wrap.cli.doctor import doctor
+from kohya_wrap.cli.model import model_app
 from kohya_wrap.cli.output import print_error
+from kohya_wrap.cli.pin import pin
 from kohya_wrap.cli.presets import presets_app
 from kohya_wrap.cli.runs import runs_app
 from kohya_wrap.cli.setup import setup
@@ -25,7 +27,9 @@ app = typer.Typer(
 )
 for verb in (train, check, toml, setup, doctor):
     app.command()(verb)
+presets_app.command()(pin)
 app.add_typer(presets_app)
+app.add_typer(model_app)
 app.add_typer(runs_app)
 
 

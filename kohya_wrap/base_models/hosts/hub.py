@@ -135,6 +135,14 @@ def _from(before: int, total: int, on_progress: OnProgress | None) -> OnProgress
     return None if on_progress is None else lambda done, _: on_progress(before + done, total)
 
 
+def cached_file(name: HuggingFaceName, path: str) -> Path | None:
+    """Give a file that huggingface_hub's own cache on this machine has, or None. No network."""
+    from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 - as above
+
+    found = try_to_load_from_cache(name.repo, path, revision=name.revision, repo_type=name.repo_type)
+    return Path(found) if isinstance(found, str) else None
+
+
 @contextmanager
 def own_errors(name: HuggingFaceName, access: Access) -> Iterator[None]:
     """Turn what huggingface_hub and its HTTP library raise into errors of our own, without their long texts."""
