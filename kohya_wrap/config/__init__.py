@@ -3,8 +3,8 @@
 from kohya_wrap.config.dataset import DatasetConfig
 from kohya_wrap.config.engine import EngineConfig
 from kohya_wrap.config.extras import ExtrasConfig
-from kohya_wrap.config.hardware import Gpu, Hardware, HardwareChoices
 from kohya_wrap.config.learning import LearningConfig
+from kohya_wrap.config.machine import Gpu, Hardware, HardwareChoices
 from kohya_wrap.config.model import TrainConfig
 from kohya_wrap.config.optimizer import OptimizerConfig
 from kohya_wrap.config.processing import ProcessingConfig

@@ -1,62 +1,16 @@
-"""What the machine offers, as facts passed in, and what follows from it for a run, each with its reason."""
+"""What follows from the machine for a run, each choice with its reason, and what the machine cannot run."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from kohya_wrap.config.engine import EngineConfig
+from kohya_wrap.config.machine import Hardware, HardwareChoices
 from kohya_wrap.config.model import TrainConfig
 from kohya_wrap.config.optimizers import find_optimizer, parse_optimizer_args
 from kohya_wrap.errors import Problem
 
 LITTLE_MEMORY = 16 * 2**30
 """Below this many bytes of main memory the base model is loaded to the GPU (lowram), as the notebook does in Colab."""
-
-
-@dataclass(frozen=True, slots=True)
-class Gpu:
-    """One CUDA device. `memory` in bytes; `capability` as (major, minor)."""
-
-    name: str
-    memory: int
-    capability: tuple[int, int]
-
-    @property
-    def has_bf16(self) -> bool:
-        """bfloat16 in hardware came with compute capability 8.0 (Ampere)."""
-        return self.capability >= (8, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Hardware:
-    """The facts. `xformers` and `bitsandbytes`: the engine's environment can use them with CUDA."""
-
-    gpus: tuple[Gpu, ...] = ()
-    cpu_count: int = 1
-    memory: int = 0
-    driver: str = ""
-    xformers: bool = False
-    bitsandbytes: bool = False
-
-    @property
-    def cuda(self) -> bool:
-        """Whether any CUDA device is there."""
-        return bool(self.gpus)
-
-
-@dataclass(frozen=True, slots=True)
-class HardwareChoices:
-    """What a run uses. `reasons` pairs each key with one sentence for the plan, in the order decided."""
-
-    mixed_precision: str
-    attention: str
-    optimizer: str
-    max_data_loader_n_workers: int
-    persistent_data_loader_workers: bool
-    lowram: bool
-    num_processes: int
-    num_cpu_threads: int
-    use_cpu: bool
-    reasons: tuple[tuple[str, str], ...] = ()
 
 
 def choose(config: TrainConfig, hardware: Hardware) -> tuple[HardwareChoices, list[Problem]]:

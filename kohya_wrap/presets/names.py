@@ -63,8 +63,23 @@ def advice_for_key(table: str, key: str) -> str:
 
 
 def advice_for_table(name: str) -> str:
-    """Say what to do about a table, or a key outside all tables, that no preset has."""
-    if name in tables_by_field():
-        return f"move it under [{tables_by_field()[name]}]"
+    """Say what to do about a table that no preset has."""
+    if name.endswith("_arguments"):
+        return "that is of sd-scripts' own training file: give the file in extras.override_config_file, or set fields"
+    if name in ("general", "datasets"):
+        return "that is of sd-scripts' dataset file: give it in extras.override_dataset_config_file"
     near = nearest(name, table_names())
     return f"did you mean [{near}]?" if near else f"the tables are: {', '.join(table_names())}"
+
+
+def advice_for_stray_key(key: str) -> str:
+    """Say what to do about a key above all tables."""
+    if nearest(key, ["extends"]):
+        return 'did you mean extends = "…"?'
+    home = tables_by_field().get(key)
+    if home:
+        return f"move it under [{home}]"
+    near = nearest(key, tables_by_field())
+    if near:
+        return f'did you mean "{near}"? It goes under [{tables_by_field()[near]}]'
+    return f"move it under its table, or under [{PASSTHROUGH}] if it is an option of sd-scripts"

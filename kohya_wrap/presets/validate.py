@@ -7,7 +7,13 @@ from pydantic import ValidationError
 from kohya_wrap.config import TrainConfig
 from kohya_wrap.config.rules import check
 from kohya_wrap.errors import Problem
-from kohya_wrap.presets.names import PASSTHROUGH, advice_for_key, advice_for_table, fields_by_table, nearest
+from kohya_wrap.presets.names import (
+    PASSTHROUGH,
+    advice_for_key,
+    advice_for_stray_key,
+    advice_for_table,
+    fields_by_table,
+)
 from kohya_wrap.presets.wording import describe, field_schema, hint
 
 Tables = dict[str, dict[str, object]]
@@ -46,8 +52,7 @@ def _names(tables: Mapping[str, object]) -> tuple[list[Problem], Tables]:
     sound: Tables = {}
     for name, table in tables.items():
         if name not in fields_by_table() and name != PASSTHROUGH:
-            what = "is no table of a preset" if isinstance(table, Mapping) else "stands outside any table"
-            problems.append(Problem(name, what, _table_advice(name, table)))
+            problems.append(_no_table(name, table))
         elif not isinstance(table, Mapping):
             problems.append(Problem(name, "must be a table", f"write [{name}] on a line of its own"))
         else:
@@ -59,10 +64,11 @@ def _names(tables: Mapping[str, object]) -> tuple[list[Problem], Tables]:
     return problems, sound
 
 
-def _table_advice(name: str, table: object) -> str:
-    if not isinstance(table, Mapping) and nearest(name, ["extends"]):
-        return 'did you mean extends = "…"?'
-    return advice_for_table(name)
+def _no_table(name: str, value: object) -> Problem:
+    tables = isinstance(value, list) and all(isinstance(entry, Mapping) for entry in value)
+    if isinstance(value, Mapping) or tables:
+        return Problem(name, "is no table of a preset", advice_for_table(name))
+    return Problem(name, "stands outside any table", advice_for_stray_key(name))
 
 
 def _build(sound: Tables) -> tuple[TrainConfig, list[Problem]]:

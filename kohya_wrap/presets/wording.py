@@ -81,9 +81,11 @@ def hint(value: object, schema: Schema) -> str:
         return _hint_for_text(value, text)
     if isinstance(value, float) and "whole number" in text and value.is_integer():
         return f"write {int(value)}"
-    if isinstance(value, bool | int | float) and ("text" in text or "one of" in text):
-        return f'put it in quotes: "{str(value).lower() if isinstance(value, bool) else value}"'
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, bool):
+        return ""
+    if isinstance(value, int | float) and ("text" in text or "one of" in text):
+        return f'put it in quotes: "{value}"'
+    if isinstance(value, int):
         return _near_multiple(value, schema.get("multipleOf"))
     return ""
 
@@ -95,9 +97,16 @@ def _hint_for_text(value: str, text: str) -> str:
         return f"remove the quotes: {value.lower()}"
     if "list of texts" in text:
         return f'write it as a list: ["{value}"]'
-    if text.startswith("one of") and (near := nearest(value, re.findall('"([^"]+)"', text))):
-        return f'did you mean "{near}"?'
+    if text.startswith("one of"):
+        return _hint_for_choice(value, re.findall('"([^"]+)"', text))
     return ""
+
+
+def _hint_for_choice(value: str, choices: list[str]) -> str:
+    """Give the choice that was meant: the notebook's own texts hold it ("Anime (animefull-final-…)")."""
+    held = [choice for choice in choices if choice.lower() in value.lower()]
+    near = max(held, key=len) if held else nearest(value, choices)
+    return f'did you mean "{near}"?' if near else ""
 
 
 def _is_number(text: str) -> bool:

@@ -20,6 +20,8 @@ from kohya_wrap.errors import PresetError, Problem
         ("[learning]\nnetwrk_dim = 1", "learning.netwrk_dim", "no field", '"network_dim" in [structure]'),
         ("[learning]\nqqqq = 1", "learning.qqqq", "no field", "[learning] has: unet_lr"),
         ("[zzzz]\na = 1", "zzzz", "no table", "the tables are: setup"),
+        ("[training_arguments]\na = 1", "training_arguments", "no table", "extras.override_config_file"),
+        ("[[datasets]]\na = 1", "datasets", "no table", "extras.override_dataset_config_file"),
         ("[steps]\nhow_many = 1.5", "steps.how_many", "a whole number of at least 1, not 1.5", ""),
         ("[steps]\nhow_many = 2.0", "steps.how_many", "not 2.0", "write 2"),
         ('[steps]\nhow_many = "2"', "steps.how_many", "not '2'", "remove the quotes: 2"),
@@ -29,6 +31,18 @@ from kohya_wrap.errors import PresetError, Problem
         ("[learning]\nlr_warmup_ratio = 1.5", "learning.lr_warmup_ratio", "and at most 1, not 1.5", ""),
         ("[learning]\nunet_lr = nan", "learning.unet_lr", "a number of at least 0, not nan", ""),
         ('[learning]\nlr_scheduler = "cosin"', "learning.lr_scheduler", '"cosine", ', 'did you mean "cosine"?'),
+        (
+            '[setup]\nfolder_structure = "Organize by category (MyDrive/lora_training/datasets/project_name)"',
+            "setup.folder_structure",
+            "one of",
+            'did you mean "category"?',
+        ),
+        (
+            '[setup]\ntraining_model = "AnyLora (AnyLoRA_noVae_fp16-pruned.ckpt)"',
+            "setup.training_model",
+            "one of",
+            'did you mean "AnyLora"?',
+        ),
         ("[structure]\nnetwork_alpha = 0", "structure.network_alpha", "a number above 0", ""),
         ("[training]\nseed = 4294967296", "training.seed", "and below 4294967296", ""),
         ("[setup]\nvae = 3", "setup.vae", "a text in quotes", 'put it in quotes: "3"'),
@@ -54,7 +68,12 @@ def test_a_wrong_name_or_value_is_explained(tmp_path: Path, text: str, where: st
 
 @pytest.mark.parametrize(
     ("line", "todo"),
-    [("resolution = 512", "[processing]"), ('extend = "demo"', "extends"), ("zzz = 1", "the tables are")],
+    [
+        ("resolution = 512", "[processing]"),
+        ('extend = "demo"', "extends"),
+        ("zzz = 1", "[sd_scripts]"),
+        ("unet_rl = 1", '"unet_lr"? It goes under [learning]'),
+    ],
 )
 def test_a_key_outside_all_tables_is_shown_its_place(tmp_path: Path, line: str, todo: str) -> None:
     """A field above the first table is told which table it belongs under."""

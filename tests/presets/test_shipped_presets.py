@@ -76,18 +76,22 @@ def test_the_other_three_are_what_they_are_called() -> None:
 START = """
 import time
 started = time.process_time()
+import pydantic.main
+loaded = time.process_time()
 import kohya_wrap.config
 from kohya_wrap import presets
 presets.load("demo", overrides=["training.seed=1"])
-print(time.process_time() - started)
+print(time.process_time() - started, loaded - started)
 """
 
 
 def test_config_and_a_preset_are_ready_in_150_ms(tmp_path: Path) -> None:
-    """The best of five, in CPU time: the command line has half a second in all, and this is its first part."""
+    """The best of five, in CPU time; on a slower machine, three times what pydantic alone takes there."""
 
-    def start() -> float:
+    def start() -> tuple[float, float]:
         done = subprocess.run((sys.executable, "-c", START), capture_output=True, text=True, check=True, cwd=tmp_path)
-        return float(done.stdout)
+        total, pydantic_alone = (float(number) for number in done.stdout.split())
+        return total, pydantic_alone
 
-    assert min(start() for _ in range(5)) < 0.15
+    total, pydantic_alone = min(start() for _ in range(5))
+    assert total < max(0.15, 3 * pydantic_alone)
