@@ -32,7 +32,7 @@ def new_preset(name: str, *, extends: str = "one-image", target_dir: Path = Path
     if base.path == path:
         raise PresetError(f"{name!r} cannot extend itself", where=str(path), todo="choose another name")
     link = _link(extends, base, path)
-    _write_new(path, "\n".join(_lines(name, link, base)) + "\n")
+    _write_new(path, "\n".join(_lines(name, link, base)))
     return path
 
 
@@ -56,8 +56,8 @@ def _lines(name: str, link: str, base: LoadedPreset) -> Iterator[str]:
     yield f"# `kohya-wrap presets show {name}` lists every value."
     yield ""
     yield f"extends = {toml_text(link)}"
+    yield ""
     for table in SHOWN:
-        yield ""
         yield f"[{table}]"
         yield from _fields(table, name, base)
 
