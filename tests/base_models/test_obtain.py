@@ -3,17 +3,16 @@
 import hashlib
 import json
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from api_server import Answer, ApiServer
-from civitai_routes import KEY, Civitai, CivitaiFile, CivitaiModel, CivitaiVersion
+from api_server import Answer
+from civitai_routes import KEY, CivitaiFile
 from hugging_face_routes import HuggingFace
 from model_files import LORA, SD15, SDXL, VAE, safetensors_bytes, write_model
+from world import LINK, World
 
-from kohya_wrap.base_models import BaseModelFile, Located, Store, locate, locate_vae, obtain
+from kohya_wrap.base_models import Located, Store, locate_vae, obtain
 from kohya_wrap.base_models.errors import (
     HashMismatchError,
     NotAModelError,
@@ -22,62 +21,9 @@ from kohya_wrap.base_models.errors import (
     UnsupportedFamilyError,
 )
 from kohya_wrap.config import SetupConfig
-from kohya_wrap.paths import CachePaths
 
 MODEL = safetensors_bytes(SD15, fill=b"\7")
 SHA = hashlib.sha256(MODEL).hexdigest()
-LINK = "https://civitai.com/models/11?modelVersionId=101"
-
-
-@dataclass
-class World:
-    """Civitai, its storage, Hugging Face, and a machine with an empty cache."""
-
-    site: ApiServer
-    storage: ApiServer
-    hub: ApiServer
-    folder: Path
-
-    @property
-    def cache(self) -> CachePaths:
-        """Where the store is."""
-        return CachePaths(self.folder / "cache")
-
-    @property
-    def requests(self) -> int:
-        """How many requests all hosts together have got."""
-        return len(self.site.asked) + len(self.storage.asked) + len(self.hub.asked)
-
-    def put(self, *files: CivitaiFile, base: str = "SD 1.5", kind: str = "Checkpoint", login: bool = False) -> None:
-        """Put a model with these files on Civitai."""
-        version = CivitaiVersion(101, "v", files, base=base, login=login)
-        civitai = Civitai([CivitaiModel(11, "m", (version,), type=kind)], self.site.url, self.storage.url)
-        self.site.routes.append(civitai)
-        self.storage.routes.append(civitai.storage_route)
-
-    def find(self, link: str, **setup: object) -> Located:
-        """Locate a base model."""
-        fields = {"project_name": "p", "optional_custom_training_model_url": link, **setup}
-        return locate(SetupConfig.model_validate(fields), root=self.folder, cache=self.cache)
-
-    def get(self, link: str, *, offline: bool = False, python: Path | None = None, **setup: object) -> BaseModelFile:
-        """Locate and obtain a base model."""
-        said: list[str] = []
-        located = self.find(link, **setup)
-        return obtain(located, cache=self.cache, say=said.append, offline=offline, python=python)
-
-
-@pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """Empty hosts, and an environment that leads to them and to nothing else."""
-    for name in ("CIVITAI_API_TOKEN", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH"):
-        monkeypatch.delenv(name, raising=False)
-    with ApiServer().running() as site, ApiServer().running() as storage, ApiServer().running() as hub:
-        monkeypatch.setenv("KOHYA_WRAP_CIVITAI_URL", site.url)
-        monkeypatch.setenv("KOHYA_WRAP_CIVITAI_RED_URL", site.url)
-        monkeypatch.setenv("HF_ENDPOINT", hub.url)
-        monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
-        yield World(site, storage, hub, tmp_path)
 
 
 def test_a_civitai_link_becomes_a_verified_file(world: World) -> None:
