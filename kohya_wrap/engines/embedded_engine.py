@@ -11,7 +11,13 @@ from kohya_wrap._version import __version__
 from kohya_wrap.base_models.types import BaseModelFile
 from kohya_wrap.config import EngineConfig, HardwareChoices, TrainConfig
 from kohya_wrap.engines.command import fixed_environment, training_plan
-from kohya_wrap.engines.embedded.honoured import HONOURED_TRAINING_KEYS
+from kohya_wrap.engines.embedded.honoured import (
+    HONOURED_DATASET_KEYS,
+    HONOURED_TRAINING_KEYS,
+    OPTIMIZERS,
+    TRAINING,
+    refusals,
+)
 from kohya_wrap.engines.engine import EngineStatus, Say
 from kohya_wrap.engines.installation import Installation
 from kohya_wrap.engines.locks import waiting_lock
@@ -25,11 +31,17 @@ from kohya_wrap.sd_scripts.option_owners import FIELDS
 FOLDER = Path(__file__).with_name("embedded")
 USE_SD_SCRIPTS = 'set engine.name = "sd-scripts", which does'
 
+HONOURED_OPTIONS = HONOURED_TRAINING_KEYS | HONOURED_DATASET_KEYS | {"dataset_repeats", "train_data_dir"}
 HONOURED_VALUES: Mapping[str, tuple[object, ...]] = {
     "structure.lora_type": ("LoRA",),
+    "optimizer.optimizer": (*OPTIMIZERS, "AdamW8bit"),
+    "training.weighted_captions": (False,),
+    "setup.custom_model_is_based_on_sd2": (False,),
     "engine.attention": ("auto", "sdpa", "none"),
+    "engine.max_data_loader_n_workers": (-1, 0),
+    "engine.fidelity": ("hardware",),
 }
-"""Fields of which only these values are honoured."""
+"""Fields of which only these values are honoured. AdamW8bit becomes AdamW, because this engine runs on the CPU."""
 NO_EFFECT: Mapping[str, object] = {"training.clip_skip": 1, "training.max_token_length": 75}
 """Values that ask for nothing, next to 0, false and empty; a field that has one need not be honoured."""
 
@@ -45,9 +57,9 @@ class EmbeddedEngine:
     def problems(self, config: TrainConfig) -> Sequence[Problem]:
         """List every field and every option of [sd_scripts] that this engine does not honour."""
         found = [
-            Problem(f"sd_scripts.{option}", "the embedded engine does not honour this option", USE_SD_SCRIPTS)
-            for option in config.sd_scripts
-            if option not in HONOURED_TRAINING_KEYS
+            Problem(f"sd_scripts.{option}", said.partition(": ")[2], USE_SD_SCRIPTS)
+            for option, value in config.sd_scripts.items()
+            for said in refusals({option: value}, TRAINING, "sd_scripts")
         ]
         found += _unhonoured_fields(config)
         found += self._installation.missing if config.engine.python else ()
@@ -96,12 +108,16 @@ class EmbeddedEngine:
 
 
 def _unhonoured_fields(config: TrainConfig) -> Iterator[Problem]:
-    for field in sorted(set(FIELDS.values())):
+    for field in sorted({*FIELDS.values(), *HONOURED_VALUES}):
         table, _, key = field.partition(".")
         value = getattr(getattr(config, table), key)
-        asks = bool(value) and value != NO_EFFECT.get(field)
-        if asks and not any(option in HONOURED_TRAINING_KEYS for option, owner in FIELDS.items() if owner == field):
+        if field in HONOURED_VALUES:
+            if value not in HONOURED_VALUES[field]:
+                known = ", ".join(str(each) for each in HONOURED_VALUES[field])
+                yield Problem(field, f"the embedded engine does not honour {value} (it knows {known})", USE_SD_SCRIPTS)
+        elif value and value != NO_EFFECT.get(field) and not _is_honoured(field):
             yield Problem(field, "the embedded engine does not honour this field", USE_SD_SCRIPTS)
-        if field in HONOURED_VALUES and value not in HONOURED_VALUES[field]:
-            known = ", ".join(str(each) for each in HONOURED_VALUES[field])
-            yield Problem(field, f"the embedded engine does not know {value} (it knows {known})", USE_SD_SCRIPTS)
+
+
+def _is_honoured(field: str) -> bool:
+    return any(option in HONOURED_OPTIONS for option, owner in FIELDS.items() if owner == field)
