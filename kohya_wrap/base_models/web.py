@@ -15,7 +15,7 @@ from kohya_wrap.base_models.errors import (
     TlsError,
     TooManyRequestsError,
 )
-from kohya_wrap.base_models.redact import public_url
+from kohya_wrap.base_models.redact import public_url, redact
 from kohya_wrap.errors import BaseModelError
 
 if TYPE_CHECKING:
@@ -104,8 +104,14 @@ def error_text(answer: "Response") -> str:
     if isinstance(read, dict):
         words = read.get("message") or read.get("error")
         if isinstance(words, str):
-            return words[:300]
+            return clean_words(words, answer)
     return str(answer.reason or "no reason given")
+
+
+def clean_words(words: str, answer: "Response") -> str:
+    """Give a host's words without the token, should it send that back, and not too many of them."""
+    sent = (one.request.headers.get("Authorization", "") for one in (*answer.history, answer))
+    return redact(words, [str(header).rpartition(" ")[2] for header in sent])[:300]
 
 
 @contextmanager

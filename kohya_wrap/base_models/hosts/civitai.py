@@ -63,7 +63,7 @@ class CivitaiLink:
             chosen = RemoteFile("")
         about = model or version.model
         model_id = str(version.model_id or self.named.model)
-        pinned = CivitaiName(model_id, str(version.id), chosen.id, red=site == access.civitai_red)
+        pinned = CivitaiName(model_id, str(version.id), chosen.id, red=site != access.civitai)
         if choice.details and model is None and version.model_id:
             model = _ask_model(site, str(version.model_id), access, token)
         return Resolved(

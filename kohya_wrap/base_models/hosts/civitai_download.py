@@ -18,7 +18,7 @@ from kohya_wrap.base_models.errors import (
     TokenRefusedError,
 )
 from kohya_wrap.base_models.redact import public_url
-from kohya_wrap.base_models.web import body_json, get
+from kohya_wrap.base_models.web import body_json, clean_words, get
 from kohya_wrap.errors import BaseModelError
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ def signed_address(address: str, *, token: Secret, access: Access) -> str:
         if answer.status_code == 200:
             raise login_needed(address, token)
         words = body_json(answer)
-        raise _refusal(answer.status_code, words if isinstance(words, dict) else {}, address, token, access)
+        said = {key: clean_words(str(text), answer) for key, text in words.items()} if isinstance(words, dict) else {}
+        raise _refusal(answer.status_code, said, address, token, access)
 
 
 def login_needed(address: str, token: Secret) -> BaseModelError:
@@ -85,15 +86,15 @@ def _storage(answer: "Response", address: str, token: Secret) -> str:
     return target
 
 
-def _refusal(status: int, words: dict[str, object], address: str, token: Secret, access: Access) -> BaseModelError:
+def _refusal(status: int, words: dict[str, str], address: str, token: Secret, access: Access) -> BaseModelError:
     where = public_url(address)
-    said = str(words.get("message") or words.get("error") or f"status {status}")[:300]
+    said = words.get("message") or words.get("error") or f"status {status}"
     if status == 401 and "disabled downloads" in said:
         return downloads_disabled(where)
     if status == 401:
         return _not_logged_in(address, token, access)
     if status == 403 and words.get("error") == "Early Access":
-        return early_access(where, str(words.get("deadline") or "")[:10])
+        return early_access(where, words.get("deadline", "")[:10])
     if status == 403:
         return AccessDeniedError(
             f"Civitai refuses the download: {said}", where=where, todo="open its page in a browser"

@@ -57,9 +57,12 @@ class Repo:
 def ask_repo(name: HuggingFaceName, access: Access) -> Repo:
     """Ask what files a repository has at `name.revision`. Raises a BaseModelError."""
     with own_errors(name, access):
-        info = _api(access).repo_info(
-            name.repo, revision=name.revision, repo_type=name.repo_type, files_metadata=True, timeout=SECONDS
-        )
+        try:
+            info = _api(access).repo_info(
+                name.repo, revision=name.revision, repo_type=name.repo_type, files_metadata=True, timeout=SECONDS
+            )
+        except (KeyError, TypeError, ValueError, AttributeError):  # JSON of another shape, or none
+            raise _strange(access) from None
     files = tuple(
         RepoFile(
             sibling.rfilename, sibling.size or 0, (sibling.lfs.sha256 if sibling.lfs else ""), sibling.blob_id or ""
@@ -169,11 +172,15 @@ def _unreachable(error: BaseException, access: Access) -> BaseModelError:
     from huggingface_hub.errors import FileMetadataError  # noqa: PLC0415 - as above
 
     if isinstance(error, FileMetadataError):
-        todo = "check HF_ENDPOINT and the proxy, or try again later"
-        return ServerError("Hugging Face's answer is not one of its own", where=access.hugging_face, todo=todo)
+        return _strange(access)
     if "certificate" in str(error).lower() or "ssl" in str(error).lower():
         return tls_error(access.hugging_face)
     return no_network(access.hugging_face)
+
+
+def _strange(access: Access) -> ServerError:
+    todo = "check HF_ENDPOINT and the proxy, or try again later"
+    return ServerError("Hugging Face's answer is not one of its own", where=access.hugging_face, todo=todo)
 
 
 def _refusal(error: "HfHubHTTPError", name: HuggingFaceName, access: Access) -> BaseModelError:
