@@ -11,6 +11,7 @@ from kohya_wrap.cli.doctor import doctor
 from kohya_wrap.cli.model import model_app
 from kohya_wrap.cli.output import print_error
 from kohya_wrap.cli.pin import pin
+from kohya_wrap.cli.png_info import png_info
 from kohya_wrap.cli.presets import presets_app
 from kohya_wrap.cli.runs import runs_app
 from kohya_wrap.cli.setup import setup
@@ -25,7 +26,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for verb in (train, check, toml, setup, doctor):
+for verb in (train, check, toml, setup, doctor, png_info):
     app.command()(verb)
 presets_app.command()(pin)
 app.add_typer(presets_app)
