@@ -142,7 +142,7 @@ def _install(spec: EnvironmentSpec, folder: Path, *, say: Say, environ: Mapping[
         cwd=folder,
     )
     log = folder / "setup.log"
-    reader = _PipReader(say)
+    reader = PipReader(say)
     outcome = run_process(plan, on_line=reader.line, log=log)
     if outcome.returncode != 0:
         raise EngineError(
@@ -152,7 +152,7 @@ def _install(spec: EnvironmentSpec, folder: Path, *, say: Say, environ: Mapping[
         )
 
 
-class _PipReader:
+class PipReader:
     """Turns pip's output into a sentence per package that is fetched."""
 
     def __init__(self, say: Say) -> None:

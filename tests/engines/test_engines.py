@@ -207,6 +207,38 @@ def test_the_toy_base_is_not_for_sd_scripts(tmp_path: Path) -> None:
         engine.make_builtin_base(BaseModelFile(tmp_path / "b", "diffusers", "sd15", 0, builtin=True), print)
 
 
+def base_maker(folder: Path, body: str) -> Path:
+    """Write a program that is called as python would be, and makes a base, or does not."""
+    path = folder / "env" / "bin" / "python"
+    path.parent.mkdir(parents=True)
+    path.write_text(f"#!{sys.executable}\nimport sys\nfrom pathlib import Path\nout = Path(sys.argv[-1])\n{body}\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_the_toy_base_is_made_once(tmp_path: Path) -> None:
+    """A base that is there is not made again, and nothing but it is left."""
+    python = base_maker(tmp_path, "out.mkdir()\n(out / 'model_index.json').write_text('{}')")
+    engine = get_engine(EngineConfig(name="embedded", python=str(python)), CachePaths(tmp_path))
+    base = BaseModelFile(tmp_path / "models" / "tiny", "diffusers", "sd15", 0, builtin=True)
+    said: list[str] = []
+    engine.make_builtin_base(base, said.append)
+    engine.make_builtin_base(base, said.append)
+    assert len(said) == 1
+    assert (base.path / "model_index.json").is_file()
+    assert {path.name for path in base.path.parent.iterdir()} <= {"tiny", "tiny.lock"}
+
+
+def test_a_half_made_toy_base_never_gets_the_name(tmp_path: Path) -> None:
+    """A maker that fails midway says why, and what it left is not taken for a base."""
+    python = base_maker(tmp_path, "out.mkdir()\nraise SystemExit('no memory left')")
+    engine = get_engine(EngineConfig(name="embedded", python=str(python)), CachePaths(tmp_path))
+    base = BaseModelFile(tmp_path / "models" / "tiny", "diffusers", "sd15", 0, builtin=True)
+    with pytest.raises(EngineError, match="no memory left"):
+        engine.make_builtin_base(base, print)
+    assert not base.path.exists()
+
+
 def test_the_doctor_says_what_a_missing_thing_means(tmp_path: Path) -> None:
     """On a fresh machine each row that is not well says what to do about it."""
     rows = {row.name: row for row in doctor(CachePaths(tmp_path), EngineConfig(sd_scripts_dir=str(tmp_path)))}

@@ -21,6 +21,7 @@ from kohya_wrap.engines.environment import (
 )
 from kohya_wrap.engines.preflight import Interpreter, require_space
 from kohya_wrap.errors import EngineError
+from kohya_wrap.launch import OutputLine
 from kohya_wrap.paths import CachePaths
 
 VERSION = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -160,3 +161,26 @@ def test_the_real_environment_is_what_is_pinned(engine_python: Path) -> None:
         if equals:
             assert found[name.lower().replace("_", "-")] == version
     assert json.loads((folder / "ready.json").read_text())["key"] == folder.name
+
+
+def test_pip_s_output_becomes_a_few_sentences() -> None:
+    """Large downloads, the installing, and the first error are told; the other hundred lines are in the log."""
+    said: list[str] = []
+    reader = PipReader(said.append)
+    for text in (
+        "Collecting torch==2.10.0 (from -r requirements.txt (line 4))",
+        "  Downloading torch-2.10.0-cp311-cp311-manylinux_2_28_x86_64.whl (915.5 MB)",
+        "  Using cached nvidia_cudnn_cu12-9.10.2.21-py3-none-manylinux_2_27_x86_64.whl (706.8 MB)",
+        "  Downloading rich-14.1.0-py3-none-any.whl (243 kB)",
+        "  Downloading tiny-1.0-py3-none-any.whl (1.5 MB)",
+        "Installing collected packages: torch, rich, tiny",
+        "ERROR: the cause",
+        "ERROR: what follows from it",
+    ):
+        reader.line(OutputLine("stdout", text, 0.0))
+    assert said == [
+        "Fetching torch 2.10.0 (915.5 MB)",
+        "Fetching nvidia_cudnn_cu12 9.10.2.21 (706.8 MB)",
+        "Installing 3 packages",
+    ]
+    assert reader.error == "the cause"
