@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 import tempfile
 import tomllib
 from collections.abc import Mapping
@@ -13,16 +12,15 @@ from pathlib import Path
 from filelock import FileLock
 
 from kohya_wrap.engines.engine import Say
+from kohya_wrap.engines.git import Git
 from kohya_wrap.engines.locks import waiting_lock
 from kohya_wrap.errors import EngineError
-from kohya_wrap.launch.environment import clean_environment
 from kohya_wrap.paths import CachePaths, package_data
 
 ENTRY = "train_network.py"
 # No LoRA training reads these two, and they are most of the download.
 PATTERNS = ("/*", "!/bitsandbytes_windows/", "!/configs/qwen3_06b/")
 OWN_INSTALL = "or set engine.sd_scripts_dir to an existing sd-scripts folder"
-GIT_SECONDS = 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +89,7 @@ def ensure_checkout(folder: Path, pin: Pin, *, say: Say, environ: Mapping[str, s
     variables = os.environ if environ is None else environ
     if shutil.which("git", path=variables.get("PATH")) is None:
         raise EngineError("git is not installed, and sd-scripts is fetched with it", todo=f"install git, {OWN_INSTALL}")
-    git = _Git(variables)
+    git = Git(variables)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with waiting_lock(FileLock(folder.with_name(f"{folder.name}.lock")), "sd-scripts", say):
         _sweep(folder)
@@ -102,7 +100,7 @@ def ensure_checkout(folder: Path, pin: Pin, *, say: Say, environ: Mapping[str, s
     return folder
 
 
-def _replace(git: "_Git", folder: Path, pin: Pin, *, say: Say, url: str) -> None:
+def _replace(git: Git, folder: Path, pin: Pin, *, say: Say, url: str) -> None:
     if folder.exists() and any(folder.iterdir()):
         if not (folder / ".git").exists():
             raise EngineError(
@@ -122,7 +120,7 @@ def _replace(git: "_Git", folder: Path, pin: Pin, *, say: Say, url: str) -> None
         shutil.rmtree(fresh.with_suffix(".old"), ignore_errors=True)
 
 
-def _fetch(git: "_Git", fresh: Path, pin: Pin, url: str) -> None:
+def _fetch(git: Git, fresh: Path, pin: Pin, url: str) -> None:
     git("init", "--quiet", cwd=fresh)
     git("remote", "add", "origin", url, cwd=fresh)
     git("sparse-checkout", "set", "--no-cone", *PATTERNS, cwd=fresh)
@@ -154,7 +152,7 @@ def _fetch_error(error: EngineError, pin: Pin, url: str) -> EngineError:
     )
 
 
-def _refuse_changes(git: "_Git", folder: Path) -> None:
+def _refuse_changes(git: Git, folder: Path) -> None:
     if changes := git("status", "--porcelain", cwd=folder).splitlines():
         raise EngineError(
             f"has been changed ({changes[0].strip()}{f' and {len(changes) - 1} more' if len(changes) > 1 else ''}), "
@@ -169,45 +167,3 @@ def _sweep(folder: Path) -> None:
     for pattern in (f"{folder.name}.*.part", f"{folder.name}.*.old"):
         for left in folder.parent.glob(pattern):
             shutil.rmtree(left, ignore_errors=True)
-
-
-class _Git:
-    """git with a clean environment, that never asks anybody anything."""
-
-    def __init__(self, variables: Mapping[str, str]) -> None:
-        self._env = clean_environment(
-            variables,
-            add={"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"},
-            # Not all of GIT_*: inside a hook GIT_DIR names the repository that is being committed to.
-            keep=("SSH_AUTH_SOCK", "GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSL_", "GIT_CONFIG_", "GIT_ALTERNATE_"),
-        )
-
-    def __call__(self, *arguments: str, cwd: Path) -> str:
-        """Run one git command and give what it prints. Raises EngineError with what git said."""
-        try:
-            done = subprocess.run(
-                ("git", *arguments),
-                cwd=cwd,
-                env=self._env,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=GIT_SECONDS,
-                check=True,
-            )
-        except subprocess.CalledProcessError as error:
-            said = str(error.stderr).strip().splitlines() or [f"exit code {error.returncode}"]
-            raise EngineError(said[-1], where=f"git {arguments[0]}") from error
-        except subprocess.TimeoutExpired as error:
-            raise EngineError(f"no end after {GIT_SECONDS} seconds", where=f"git {arguments[0]}") from error
-        return done.stdout.rstrip("\n")
-
-    def commit(self, folder: Path) -> str:
-        """Give the commit checked out in `folder`; empty where it is not the top of a git checkout."""
-        if not (folder / ".git").exists():
-            return ""
-        try:
-            return self("rev-parse", "HEAD", cwd=folder)
-        except EngineError:
-            return ""

@@ -2,16 +2,16 @@
 
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-from kohya_wrap.errors import DiskFullError, EngineError, OutputError
+from kohya_wrap.errors import DiskFullError, OutputError
 from kohya_wrap.launch.pump import Pump, RunLog
 from kohya_wrap.launch.signals import SignalCounter, StopRequestedError
+from kohya_wrap.launch.start import guarded, start
 from kohya_wrap.launch.tree import ProcessTree
 from kohya_wrap.launch.types import LaunchPlan, Outcome, OutputLine
 
@@ -23,8 +23,6 @@ LINGER = 5.0
 """Seconds that helpers (torch's data loader workers) have to notice that the process they served has ended."""
 KILL_WAIT = 30.0
 """Seconds to wait for a killed process to be gone; one that the kernel still holds after that is left to it."""
-PIPE_SIZE = 1 << 20
-GUARD = Path(__file__).with_name("guard.py")
 
 
 def run_process(
@@ -44,7 +42,7 @@ def run_process(
     """
     if not plan.cwd.is_absolute():
         raise ValueError(f"the working folder must be absolute: {plan.cwd}")
-    with SignalCounter() as signals, RunLog(log) as run_log, _guard() as name_group:
+    with SignalCounter() as signals, RunLog(log) as run_log, guarded() as name_group:
         running = _Running(plan, run_log, signals)
         try:
             name_group(running.process.pid)
@@ -63,7 +61,7 @@ class _Running:
     def __init__(self, plan: LaunchPlan, log: RunLog, signals: SignalCounter) -> None:
         self._signals = signals
         self._started = time.monotonic()
-        self.process = _start(plan)
+        self.process = start(plan)
         if self.process.stdout is None or self.process.stderr is None:
             raise AssertionError("both streams were asked for")
         self._pump = Pump(self.process.stdout, self.process.stderr, log)
@@ -159,51 +157,3 @@ class _Running:
             stopped=stopped,
             peak_memory=self._tree.peak_memory,
         )
-
-
-def _start(plan: LaunchPlan) -> subprocess.Popen[bytes]:
-    try:
-        return subprocess.Popen(
-            plan.argv,
-            cwd=plan.cwd,
-            env=dict(plan.env),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            start_new_session=True,
-            pipesize=PIPE_SIZE,
-        )
-    except OSError as error:
-        raise EngineError(
-            f"cannot be started: {error.strerror}",
-            where=plan.argv[0],
-            todo=f"check that it is there, may be run, and that the folder {plan.cwd} exists",
-        ) from error
-
-
-@contextmanager
-def _guard() -> Iterator[Callable[[int], None]]:
-    """Run the guard beside the block; it is told the group as soon as there is one."""
-    guard = subprocess.Popen(
-        (sys.executable, "-I", "-S", str(GUARD)),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        bufsize=0,
-    )
-
-    def name_group(pid: int) -> None:
-        if guard.stdin is not None:
-            with suppress(BrokenPipeError):
-                guard.stdin.write(f"{pid}\n".encode())
-
-    try:
-        yield name_group
-    finally:
-        # Killed before its pipe is closed: it must not take the end of this block for the end of the wrapper.
-        guard.kill()
-        guard.wait()
-        if guard.stdin is not None:
-            guard.stdin.close()

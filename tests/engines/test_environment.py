@@ -14,6 +14,7 @@ import pytest
 
 from kohya_wrap.engines.environment import (
     EnvironmentSpec,
+    PipReader,
     engine_spec,
     ensure_environment,
     installed_packages,
