@@ -78,9 +78,13 @@ class Step:
     seconds_per_step: float | None
 
 
+FETCHING = "fetching"
+"""Label of the wrapper's own progress while it downloads, in bytes; a total of 0 is not known."""
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A bar of the engine other than the training bar (latents, image sizes, samples)."""
+    """A bar other than the training bar: the engine's own (latents, image sizes, samples), or FETCHING."""
 
     label: str
     done: int

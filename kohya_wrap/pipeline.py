@@ -8,24 +8,25 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from kohya_wrap import base_models, dataset, presets
-from kohya_wrap.base_models.types import BaseModelFile
+from kohya_wrap.base_models.tokenizers import obtain_tokenizers
 from kohya_wrap.config import TrainConfig
 from kohya_wrap.config.hardware import choose
 from kohya_wrap.config.rules import check_total_steps
 from kohya_wrap.engines import get_engine
-from kohya_wrap.engines.engine import EngineStatus
 from kohya_wrap.engines.hardware import detect
 from kohya_wrap.engines.watch import train
 from kohya_wrap.errors import PresetError, Problem, ProjectBusyError
-from kohya_wrap.events import Event, Notice
+from kohya_wrap.events import FETCHING, Event, Notice, Progress
 from kohya_wrap.files import output_error, write_whole
+from kohya_wrap.launch.signals import raise_on_stop_signals
 from kohya_wrap.paths import CachePaths, ProjectPaths, RunPaths
-from kohya_wrap.planning import Findings, Plan
+from kohya_wrap.planning import Findings, Plan, Provided
 from kohya_wrap.presets import LoadedPreset
 from kohya_wrap.record import RunRecord
 from kohya_wrap.recording import Recording
@@ -33,6 +34,8 @@ from kohya_wrap.results.losses import StepLoss
 from kohya_wrap.results.publish import Lora
 from kohya_wrap.sd_scripts import (
     accelerate_yaml,
+    check_given_files,
+    check_overrides,
     check_passthrough,
     dataset_toml,
     plan_steps,
@@ -86,13 +89,14 @@ def plan(
     choices, hardware_problems = choose(config, hardware)
     prepared = dataset.prepare(config, project)
     located = base_models.locate(config.setup, root=base_folder, cache=home)
+    vae = base_models.locate_vae(config.setup, root=base_folder, cache=home)
     files, file_problems = _read_files(config, base_folder)
     steps = plan_steps(config, prepared, choices, files)
     too_long = check_total_steps(steps.total_steps, config.steps.max_total_steps)
     findings = Findings(
         preset=(*loaded.warnings, *file_problems, *too_long),
         dataset=prepared.findings,
-        base_model=located.problems,
+        base_model=(*located.problems, *(vae.problems if vae else ())),
         engine=(*engine.problems(config), *hardware_problems),
     )
     return Plan(
@@ -108,6 +112,7 @@ def plan(
         choices=choices,
         dataset=prepared,
         located=located,
+        vae=vae,
         steps=steps,
         files=files,
         findings=findings,
@@ -130,11 +135,11 @@ def run(
     planned = preset if isinstance(preset, Plan) else plan(preset, root=root, overrides=overrides)
     planned.findings.raise_errors()
     tell = on_event or _ignore
-    with _project_lock(planned.project):
-        status, base = _provide(planned, tell, offline=offline)
-        job = planned.job(_new_run(planned.project), base)
+    with raise_on_stop_signals(), _project_lock(planned.project):
+        provided = _provide(planned, tell, offline=offline)
+        job = planned.job(_new_run(planned.project), provided)
         _write_files(job, planned)
-        with Recording.open(planned, job, status) as recording:
+        with Recording.open(planned, job, provided.status) as recording:
             launch = planned.launch(job.run)
             recording.launched(launch)
             watched = train(launch, job, on_event=tell)
@@ -142,26 +147,39 @@ def run(
         return RunResult(recording.loras, recording.losses, recording.record, job.run)
 
 
-def _provide(planned: Plan, tell: OnEvent, *, offline: bool) -> tuple[EngineStatus, BaseModelFile]:
-    """Put in place what the run needs and does not find: engine, base model, pictures."""
+def _provide(planned: Plan, tell: OnEvent, *, offline: bool) -> Provided:
+    """Put in place what the run needs and does not find: engine, base model, tokenizer, pictures."""
 
     def say(text: str) -> None:
         tell(Notice(text))
 
+    def progress(done: int, total: int) -> None:
+        tell(Progress(FETCHING, done, total))
+
+    cache = planned.cache
     status = planned.engine.setup(say) if planned.status.missing else planned.status
-    base = base_models.obtain(planned.located, cache=planned.cache, say=say, offline=offline)
+    fetch = partial(
+        base_models.obtain, cache=cache, say=say, on_progress=progress, offline=offline, python=status.python
+    )
+    base = fetch(planned.located)
+    vae = fetch(planned.vae) if planned.vae else None
     if base.builtin:
         planned.engine.make_builtin_base(base, say)
+    tokenizers = None
+    if planned.needs_tokenizers:
+        tokenizers = obtain_tokenizers(planned.family, cache=cache, say=say, offline=offline)
     dataset.materialise(planned.dataset)
-    return status, base
+    return Provided(status, base, vae.path if vae else None, tokenizers)
 
 
 def _read_files(config: TrainConfig, root: Path) -> tuple[Overrides, tuple[Problem, ...]]:
     """Read the ready-made TOML files of [extras]; what is wrong with them joins the other findings."""
+    given = check_given_files(config, root=root)
     try:
-        return read_overrides(config.extras, root=root), ()
+        files = read_overrides(config.extras, root=root)
     except PresetError as error:
-        return Overrides(), error.problems
+        return Overrides(), (*given, *error.problems)
+    return files, (*given, *check_overrides(files))
 
 
 def write_toml(planned: Plan, out: Path) -> tuple[Path, Path]:

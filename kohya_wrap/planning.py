@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kohya_wrap.base_models import Located
+from kohya_wrap.base_models.tokenizers import find_tokenizers
 from kohya_wrap.base_models.types import BaseModelFile
 from kohya_wrap.config import Hardware, HardwareChoices, TrainConfig
 from kohya_wrap.dataset.types import PreparedDataset
@@ -50,6 +51,16 @@ class Findings:
 
 
 @dataclass(frozen=True, slots=True)
+class Provided:
+    """What has been put in place for a run. `vae`, `tokenizers`: where they are needed; absolute paths."""
+
+    status: EngineStatus
+    base_model: BaseModelFile
+    vae: Path | None = None
+    tokenizers: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What `run` would do: nothing here has been written, fetched or started.
 
@@ -68,6 +79,7 @@ class Plan:
     choices: HardwareChoices
     dataset: PreparedDataset
     located: Located
+    vae: Located | None
     steps: StepPlan
     files: Overrides
     findings: Findings
@@ -92,18 +104,27 @@ class Plan:
         name = self.config.setup.project_name
         return tuple(f"{name}-{epoch:02d}.safetensors" for epoch in (epochs[-keep:] if keep else epochs))
 
-    def job(self, run: RunPaths, base_model: BaseModelFile | None = None) -> TrainingJob:
-        """Give the job as it would be written into `run`; the base model's place is a guess until it is fetched."""
-        base = base_model or self.located.file or self._unfetched()
+    @property
+    def needs_tokenizers(self) -> bool:
+        """Whether sd-scripts will ask for tokenizer files that the preset does not name."""
+        return self.engine.name == "sd-scripts" and "tokenizer_cache_dir" not in self.config.sd_scripts
+
+    def job(self, run: RunPaths, provided: Provided | None = None) -> TrainingJob:
+        """Give the job as it would be written into `run`; what is not fetched yet has its place guessed."""
+        tokenizers = find_tokenizers(self.family, cache=self.cache) if self.needs_tokenizers else None
+        vae = self.vae.file.path if self.vae and self.vae.file else None
         return TrainingJob(
             config=self.config,
             family=self.family,
-            base_model=base,
+            base_model=provided.base_model if provided else self.located.file or self._unfetched(),
             dataset=self.dataset,
             choices=self.choices,
             steps=self.steps,
             run=run,
+            tokenizer_dir=provided.tokenizers if provided else tokenizers,
+            vae=provided.vae if provided else vae,
             overrides=self.files,
+            root=self.root,
         )
 
     def _unfetched(self) -> BaseModelFile:

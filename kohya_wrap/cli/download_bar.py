@@ -23,30 +23,43 @@ def bar_text(done: int, total: int, seconds: float) -> str:
     return "  ".join(parts)
 
 
-@contextmanager
-def download_bar() -> Iterator[Callable[[int, int], None]]:
-    """Give a function that takes bytes done and bytes in all, and shows them on stderr until the block ends."""
-    terminal = sys.stderr.isatty()
-    began = time.monotonic()
-    first, shown, last = -1, 0.0, -1
+class DownloadView:
+    """Shows bytes done and bytes in all on stderr: one live line on a terminal, a line per tenth elsewhere."""
 
-    def show(done: int, total: int) -> None:
-        nonlocal first, shown, last
-        first = done if first < 0 else first  # what an earlier call left is not counted as speed
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._began = time.monotonic()
+        self._first = -1
+        self._shown = 0.0
+        self._tenth = -1
+
+    def __call__(self, done: int, total: int) -> None:
+        """Take the state of the download."""
+        self._first = done if self._first < 0 else self._first  # what an earlier call left is not counted as speed
         now = time.monotonic()
         tenth = 10 * done // total if total else -1
-        if terminal and (now - shown >= 0.1 or done == total):
-            typer.echo(f"\r\x1b[K{bar_text(done, total, _seconds(now - began, done, first))}", err=True, nl=False)
-            shown = now
-        elif not terminal and tenth > last:
-            typer.echo(bar_text(done, total, _seconds(now - began, done, first)), err=True)
-            last = tenth
+        text = bar_text(done, total, _seconds(now - self._began, done, self._first))
+        if self._terminal and (now - self._shown >= 0.1 or done == total):
+            typer.echo(f"\r\x1b[K{text}", err=True, nl=False)
+            self._shown = now
+        elif not self._terminal and tenth > self._tenth:
+            typer.echo(text, err=True)
+            self._tenth = tenth
 
-    try:
-        yield show
-    finally:
-        if terminal and shown:
+    def close(self) -> None:
+        """End the live line."""
+        if self._terminal and self._shown:
             typer.echo("", err=True)
+
+
+@contextmanager
+def download_bar() -> Iterator[Callable[[int, int], None]]:
+    """Give a function that takes bytes done and bytes in all, and shows them until the block ends."""
+    view = DownloadView()
+    try:
+        yield view
+    finally:
+        view.close()
 
 
 def _seconds(elapsed: float, done: int, first: int) -> float:

@@ -1,13 +1,26 @@
 """A run as it is watched: a bar on a terminal, plain lines (one per percent at most) anywhere else."""
 
 import sys
+import time
 from types import TracebackType
 from typing import Protocol, Self
 
 import typer
 
+from kohya_wrap.cli.download_bar import DownloadView, bar_text
 from kohya_wrap.cli.output import time_text
-from kohya_wrap.events import CheckpointSaving, EngineFailure, EngineWarning, EpochStarted, Event, Notice, Phase, Step
+from kohya_wrap.events import (
+    FETCHING,
+    CheckpointSaving,
+    EngineFailure,
+    EngineWarning,
+    EpochStarted,
+    Event,
+    Notice,
+    Phase,
+    Progress,
+    Step,
+)
 
 _PHASES = {
     "settings": "starting the engine",
@@ -51,7 +64,7 @@ def step_text(step: Step, epoch: EpochStarted | None) -> str:
     if epoch:
         parts.append(f"epoch {epoch.epoch}/{epoch.total}")
     if step.loss is not None:
-        parts.append(f"loss {step.loss:.4f}")
+        parts.append(f"loss {step.loss:.3g}")
     if step.seconds_per_step:
         parts.append(rate_text(step.seconds_per_step))
         parts.append(f"{time_text((step.total - step.step) * step.seconds_per_step)} left")
@@ -64,6 +77,7 @@ class PlainView:
     def __init__(self) -> None:
         self._epoch: EpochStarted | None = None
         self._percent = -1
+        self._download = DownloadView()
 
     def __enter__(self) -> Self:
         return self
@@ -82,6 +96,8 @@ class PlainView:
             if percent > self._percent and event.loss is not None:
                 self._percent = percent
                 typer.echo(step_text(event, self._epoch))
+        elif isinstance(event, Progress) and event.label == FETCHING:
+            self._download(event.done, event.total)
         elif text := _line(event):
             typer.echo(text)
 
@@ -90,10 +106,11 @@ class BarView:
     """A live bar of rich, with the same lines above it."""
 
     def __init__(self) -> None:
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415 - terminals only
+        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415 - terminals only
+        from rich.progress import Progress as Bars  # noqa: PLC0415 - likewise
 
-        columns = (BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-        self._progress = Progress(*columns, transient=False)
+        self._progress = Bars(BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        self._began = time.monotonic()
         self._task = self._progress.add_task("starting …", total=None)
         self._epoch: EpochStarted | None = None
 
@@ -115,8 +132,16 @@ class BarView:
             self._progress.update(self._task, total=event.total, completed=event.step, description=text)
         elif isinstance(event, Phase):
             self._progress.update(self._task, description=_PHASES[event.name])
+        elif isinstance(event, Progress):
+            self._bar(event)
         elif text := _line(event):
             self._progress.console.print(text, markup=False, highlight=False)
+
+    def _bar(self, bar: Progress) -> None:
+        text = f"{bar.label} {bar.done}/{bar.total}"
+        if bar.label == FETCHING:
+            text = bar_text(bar.done, bar.total, time.monotonic() - self._began)
+        self._progress.update(self._task, total=bar.total or None, completed=bar.done, description=text)
 
 
 def _line(event: Event) -> str:

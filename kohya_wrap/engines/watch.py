@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from kohya_wrap.errors import LossNotFiniteError, PlanMismatchError
@@ -42,7 +42,14 @@ class Watch:
         """Take one line. Raises LossNotFiniteError or PlanMismatchError, which stops the training."""
         if not line.transient and line.text.strip():
             self.seen.tail.append(line.text)
-        for event in self._parser.feed(line):
+        self._take(self._parser.feed(line))
+
+    def close(self) -> None:
+        """Take what the parser still holds: nothing more will come."""
+        self._take(self._parser.close())
+
+    def _take(self, events: Iterable[Event]) -> None:
+        for event in events:
             self._on_event(event)
             self._keep(event)
 
@@ -79,11 +86,13 @@ def train(plan: LaunchPlan, job: TrainingJob, *, on_event: Callable[[Event], Non
     """
     watch = Watch(job, on_event)
     outcome = run_process(plan, on_line=watch.line, log=job.run.log)
+    watch.close()
     watch.seen.outcome = outcome
     if outcome.returncode != 0 or not watch.seen.saved:
         raise diagnose(outcome, tuple(watch.seen.tail), watch.seen.events, log=job.run.log)
     watch.check_counts()
-    if watch.seen.last_step != job.steps.total_steps:
+    # After a resume the engine's own count of steps starts at 0 again and ends short of the total.
+    if not job.config.training.resume and watch.seen.last_step != job.steps.total_steps:
         raise PlanMismatchError(
             f"the engine did {watch.seen.last_step} steps, the plan says {job.steps.total_steps}",
             where=str(job.run.log),
