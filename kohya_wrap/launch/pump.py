@@ -13,6 +13,8 @@ from kohya_wrap.launch.lines import LineSplitter, Piece
 from kohya_wrap.launch.types import OutputLine
 
 _CHUNK = 1 << 16
+_LAST_READS = 64
+"""Twice what two full pipes hold, in chunks."""
 
 
 class _Source(NamedTuple):
@@ -67,8 +69,8 @@ class Pump:
 
     def read(self, timeout: float) -> Iterator[OutputLine]:
         """Wait up to `timeout` seconds for output, log it, and give its lines."""
-        ready = self._selector.select(timeout)
-        for key, _ in ready:
+        ready = self._ready(timeout)
+        for key in ready:
             source: _Source = key.data
             data = os.read(key.fd, _CHUNK)
             if not data:
@@ -79,11 +81,23 @@ class Pump:
                 yield from self._lines(key.data, key.data.splitter.idle())
 
     def close(self) -> Iterator[OutputLine]:
-        """Give what is left without an end, and let go of the pipes; a second time it gives nothing."""
+        """Read what still stands in the pipes, give what has no end too, and let go of them.
+
+        A second time it gives nothing. Bounded, because a stray may go on writing.
+        """
+        for _ in range(_LAST_READS):
+            if not self._ready(0.0):
+                break
+            yield from self.read(0.0)
         for key in list((self._selector.get_map() or {}).values()):
             self._let_go(key)
             yield from self._lines(key.data, key.data.splitter.close())
         self._selector.close()
+
+    def _ready(self, timeout: float) -> list[selectors.SelectorKey]:
+        if self._selector.get_map() is None:
+            return []
+        return [key for key, _ in self._selector.select(timeout)]
 
     def _let_go(self, key: selectors.SelectorKey) -> None:
         self._selector.unregister(key.fileobj)

@@ -53,6 +53,15 @@ def test_what_is_printed_while_stopping_is_logged(tmp_path: Path) -> None:
     assert "last words" in stop_it(source, tmp_path)
 
 
+def test_the_last_words_are_read_though_the_process_is_gone_first(tmp_path: Path) -> None:
+    """What still stands in the pipe when the process has ended is logged to its end."""
+    source = (
+        "signal.signal(signal.SIGINT, lambda *_: (os.write(1, b'w' * 500_000 + b'end'), os._exit(0)))\n"
+        "print('ready')\ntime.sleep(60)"
+    )
+    assert stop_it(source, tmp_path).endswith("wend")
+
+
 def test_a_command_that_ignores_the_interrupt_is_terminated(tmp_path: Path) -> None:
     """The second stage comes when the first one's time is over."""
     source = f"signal.signal(signal.SIGINT, signal.SIG_IGN)\n{WAIT}"
