@@ -1,149 +1,139 @@
 """Fetch one file over requests: resumed, verified, and never under its name before it is whole."""
 
-import hashlib
-import shutil
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import errno
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-from kohya_wrap.base_models.access import USER_AGENT
-from kohya_wrap.base_models.errors import (
-    AccessDeniedError,
-    HashMismatchError,
-    NotAModelError,
-    NotFoundError,
-    ServerError,
-    StoreDiskFullError,
-)
-from kohya_wrap.base_models.header import looks_like
+from kohya_wrap.base_models.download.answers import check_first_bytes, read_range
+from kohya_wrap.base_models.download.chunks import chunks
+from kohya_wrap.base_models.download.link import Link
+from kohya_wrap.base_models.download.one_stream import one_stream
+from kohya_wrap.base_models.download.parallel import Parallel
+from kohya_wrap.base_models.download.part import Part, discard, no_room, part_paths
+from kohya_wrap.base_models.download.request import Downloaded, DownloadRequest, FileChangedError, Version
+from kohya_wrap.base_models.download.tries import BrokenError
+from kohya_wrap.base_models.errors import HashMismatchError, ServerError
 from kohya_wrap.base_models.hosts.host import OnProgress
 from kohya_wrap.base_models.redact import public_url
-from kohya_wrap.base_models.web import TIMEOUT, own_errors, shared_error
+from kohya_wrap.files import sha256_file
 
 if TYPE_CHECKING:
     from requests import Response
 
-_CHUNK = 1 << 20
-_TRIES = 8
+__all__ = ["CONNECTIONS", "DownloadRequest", "Downloaded", "download"]
 
-
-@dataclass(frozen=True, slots=True)
-class DownloadRequest:
-    """What to fetch. `headers` may hold a token and go to the host of `url` only. `size` in bytes, 0 when unknown.
-
-    `refresh` gives a fresh address when a signed one has expired.
-    """
-
-    url: str = field(repr=False)
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    sha256: str = ""
-    size: int = 0
-    filename: str = ""
-    refresh: Callable[[], str] | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Downloaded:
-    """What arrived: `sha256` of the bytes, `size` in bytes."""
-
-    sha256: str
-    size: int
+CONNECTIONS = 16
+"""As many as the notebook's `aria2c -x 16`; fewer where the host says that they are too many."""
+_FIRST = 1 << 16
+"""Bytes of the first request, which finds out the length and whether ranges are served."""
+_MOST_STARTS = 4
+_CHANGED = "try again; if it stays so, the host has changed the file: look at its page, and pin the new hash"
 
 
 def download(
-    request: DownloadRequest, target: Path, *, on_progress: OnProgress | None = None, patience: float = 1.0
+    request: DownloadRequest,
+    target: Path,
+    *,
+    on_progress: OnProgress | None = None,
+    patience: float = 1.0,
+    connections: int = CONNECTIONS,
 ) -> Downloaded:
-    """Fetch `request` into `target`, going on from what an earlier call left beside it. Raises a BaseModelError."""
-    part = target.with_name(target.name + ".part")
-    url = request.url
-    for attempt in range(_TRIES):
+    """Fetch `request` into `target`, going on from what an earlier call left beside it, and give its SHA256.
+
+    `on_progress` is called on this thread, ten times a second. `patience` stretches the pauses between tries; 0 for
+    tests. One process at a time may fetch a target: the store sees to that. Raises a BaseModelError.
+    """
+    if request.sha256 and target.is_file() and sha256_file(target) == request.sha256:
+        return Downloaded(request.sha256, target.stat().st_size)
+    fetch = _Fetch(request, target, on_progress, patience, connections)
+    try:
+        return fetch.run()
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise no_room(target.parent, request.size) from None
+        raise
+    finally:
+        fetch.link.close()
+
+
+class _Fetch:
+    """One call of `download`."""
+
+    def __init__(
+        self, request: DownloadRequest, target: Path, on_progress: OnProgress | None, patience: float, connections: int
+    ) -> None:
+        self.link = Link(request, connections=connections)
+        self._request = request
+        self._target = target
+        self._on_progress = on_progress
+        self._patience = patience
+        self._connections = connections
+
+    def run(self) -> Downloaded:
+        """Start, and start over when the file behind the link has changed."""
+        for _ in range(_MOST_STARTS):
+            try:
+                return self._start()
+            except FileChangedError:
+                discard(self._target)
+        where = public_url(self._request.url)
+        raise ServerError("the file behind the link keeps changing", where=where, todo="try again later")
+
+    def _start(self) -> Downloaded:
+        part = Part.load(self._target, hash_is_known=bool(self._request.sha256))
+        if part is None:
+            answer = self.link.open_patiently((0, _FIRST), self._patience)
+            if answer.status_code == 200:
+                return self._in_one_stream(answer)
+            version = read_range(answer, (0, _FIRST))
+            if version is None:
+                answer.close()
+                return self._in_one_stream(self.link.open_patiently(None, self._patience))
+            part = self._begin(answer, version)
         try:
-            return _once(request, url, part, target, on_progress)
-        except _ExpiredError:
-            if request.refresh is None or attempt == _TRIES - 1:
-                raise AccessDeniedError(
-                    "the host refuses the file", where=public_url(url), todo="check the link"
-                ) from None
-            url = request.refresh()
-        except ServerError:
-            if attempt == _TRIES - 1:
-                raise
-            time.sleep(min(2.0**attempt, 30.0) * patience)
-    raise ServerError(
-        "the connection keeps breaking", where=public_url(url), todo="try again later; it goes on from here"
-    )
+            if self._request.size not in {0, part.version.size}:
+                raise FileChangedError  # what was begun earlier is not what is wanted now
+            many = Parallel(self.link, part, connections=self._connections, patience=self._patience)
+            got = Downloaded(many.run(self._on_progress), part.version.size)
+            self._verify(got, was_resumed=part.resumed)
+            part.finish()
+        finally:
+            part.release()
+        return got
 
+    def _begin(self, answer: "Response", version: Version) -> Part:
+        """Read the first answer, which is small, and make the temporary file."""
+        self._check_size(version.size)
+        first = bytearray()
+        with suppress(BrokenError):  # what is missing is asked for again
+            for chunk in chunks(answer):
+                first += chunk
+        check_first_bytes(bytes(first[:64]), answer.url)
+        part = Part.create(self._target, version)
+        part.write(0, bytes(first))
+        return part
 
-class _ExpiredError(Exception):
-    """The signed address is no longer accepted."""
+    def _in_one_stream(self, answer: "Response") -> Downloaded:
+        got = one_stream(self.link, answer, self._target, on_progress=self._on_progress, patience=self._patience)
+        self._check_size(got.size)
+        self._verify(got, was_resumed=False)
+        part_paths(self._target)[0].replace(self._target)
+        return got
 
+    def _check_size(self, size: int) -> None:
+        expected = self._request.size
+        if expected and size != expected:
+            discard(self._target)
+            what = f"{self._request.name} is not the file that was asked for: it has {size:,} bytes, not {expected:,}"
+            raise HashMismatchError(what, where=public_url(self._request.url), todo=_CHANGED)
 
-def _once(request: DownloadRequest, url: str, part: Path, target: Path, on_progress: OnProgress | None) -> Downloaded:
-    import requests  # noqa: PLC0415 - slow to import, and most commands fetch nothing
-
-    have = part.stat().st_size if part.exists() else 0
-    headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **request.headers}
-    if have:
-        headers["Range"] = f"bytes={have}-"
-    with own_errors(url), requests.get(url, headers=headers, timeout=TIMEOUT, stream=True) as answer:
-        _check_status(answer, url)
-        if answer.status_code != 206:
-            have = 0
-        total = have + int(answer.headers.get("Content-Length") or 0)
-        _check_room(part, total - have)
-        _read(answer, part, have, total, on_progress)
-    size = part.stat().st_size
-    if total and size != total:
-        raise ServerError(f"the connection broke at {size:,} of {total:,} bytes", where=public_url(url))
-    digest = _digest(part)
-    if request.sha256 and digest != request.sha256:
-        part.unlink()
-        what = f"{request.filename} arrived with SHA256 {digest}, expected {request.sha256}"
-        raise HashMismatchError(
-            what, where=public_url(url), todo="try again; if it stays so, the host changed the file"
-        )
-    part.replace(target)
-    return Downloaded(digest, size)
-
-
-def _read(answer: "Response", part: Path, have: int, total: int, on_progress: OnProgress | None) -> None:
-    with part.open("r+b" if have else "wb") as file:
-        file.seek(have)
-        for chunk in answer.iter_content(_CHUNK):
-            file.write(chunk)
-            have += len(chunk)
-            if on_progress is not None:
-                on_progress(have, total)
-
-
-def _check_status(answer: "Response", url: str) -> None:
-    status = answer.status_code
-    if status in {401, 403, 410}:
-        raise _ExpiredError
-    if error := shared_error(status, url, retry_after=answer.headers.get("Retry-After", "")):
-        raise error
-    if status == 404:
-        raise NotFoundError("the file is not there", where=public_url(url), todo="check the link")
-    if status not in {200, 206}:
-        raise ServerError(f"the host answers {status}", where=public_url(url))
-    kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if kind in {"text/html", "application/json", "application/xml"}:
-        looks = looks_like(answer.raw.read(64)) or kind
-        what = f"{urlsplit(url).hostname} sent {looks} in place of a file"
-        raise NotAModelError(what, where=public_url(url), todo="open the link in a browser; it may need a login")
-
-
-def _check_room(part: Path, needed: int) -> None:
-    free = shutil.disk_usage(part.parent).free
-    if needed > free:
-        what = f"the file needs {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free"
-        todo = "free some space, or set KOHYA_WRAP_HOME to a larger disk"
-        raise StoreDiskFullError(what, where=str(part.parent), todo=todo)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    def _verify(self, got: Downloaded, *, was_resumed: bool) -> None:
+        expected = self._request.sha256
+        if expected in {"", got.sha256}:
+            return
+        discard(self._target)
+        if was_resumed:  # something may have happened to the earlier part; a fresh start will tell
+            raise FileChangedError
+        what = f"{self._request.name} is not the file that was asked for: its SHA256 is {got.sha256}, not {expected}"
+        raise HashMismatchError(what, where=public_url(self._request.url), todo=_CHANGED)

@@ -1,0 +1,46 @@
+"""How often a connection is tried again, and after which pause."""
+
+import random
+from dataclasses import dataclass
+
+from kohya_wrap.errors import BaseModelError
+
+MOST = 6
+"""Tries in a row without a single new byte."""
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 30.0
+LONGEST_RETRY_AFTER = 120.0
+"""Seconds. A host that wants more is not waited for."""
+
+
+class BrokenError(Exception):
+    """A try failed in a way that may pass; `error` is what to raise when it does not. Never leaves the downloader.
+
+    `busy`: the host wants fewer requests. `wait`: the seconds that it asks for.
+    """
+
+    def __init__(self, error: BaseModelError, *, busy: bool = False, wait: float = 0.0) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.busy = busy
+        self.wait = wait
+
+
+@dataclass
+class Tries:
+    """Counts the tries of one connection. `patience` stretches the pauses; 0 for tests."""
+
+    patience: float = 1.0
+    failed: int = 0
+
+    def progress(self) -> None:
+        """Say that bytes came: the count starts again."""
+        self.failed = 0
+
+    def pause(self, broken: BrokenError) -> float | None:
+        """Give the seconds to wait before the next try, or None when there should be none."""
+        self.failed += 1
+        if self.failed >= MOST or broken.wait > LONGEST_RETRY_AFTER:
+            return None
+        pause: float = min(FIRST_PAUSE * 2 ** (self.failed - 1), LONGEST_PAUSE) * random.uniform(0.75, 1.25)  # noqa: S311
+        return max(pause, broken.wait) * self.patience
