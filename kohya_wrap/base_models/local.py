@@ -3,6 +3,7 @@
 import difflib
 import re
 from pathlib import Path
+from urllib.parse import unquote
 
 from kohya_wrap.base_models.errors import NotAModelError, NotFoundError, PickleRefusedError
 from kohya_wrap.base_models.identify import identify, identify_vae_folder
@@ -20,6 +21,7 @@ def local_path(text: str, root: Path) -> Path | None:
 
     Whatever exists is a path; of the rest, what starts like one or ends like a model file does.
     """
+    text = unquote(text.removeprefix("file://")) if text.startswith("file:///") else text
     if "://" in text or "\n" in text or text.startswith("urn:"):
         return None
     path = (root / Path(text).expanduser()).absolute()

@@ -86,6 +86,8 @@ def find_here(link: Link, sha256: str, cache: CachePaths) -> Path | None:
     if sha256:
         became = (entry.path for entry in store.entries() if entry.about.get("converted_from") == sha256)
         return store.find(sha256) or next(became, None)
+    if start := link.sha256_start:
+        return next((entry.path for entry in store.entries() if entry.sha256.startswith(start)), None)
     links = {link.shown} if link.is_exact else set()
     fitting = [
         entry.path for entry in store.entries() if links & {entry.about.get("source"), entry.about.get("pinned")}

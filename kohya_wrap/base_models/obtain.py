@@ -37,6 +37,10 @@ def obtain(
     if located.failure is not None:
         raise located.failure
     if located.file is not None:
+        if located.link is not None and not (located.wanted.sha256 or located.link.sha256_start):
+            say(
+                f"{located.file.path.name} was fetched from this link before and is used; `presets pin` makes that sure"
+            )
         return _hashed(located.file, cache)
     path = located.pickle
     if path is None:

@@ -10,7 +10,6 @@ from kohya_wrap.base_models.fetch import fetch
 from kohya_wrap.base_models.hosts import read_link
 from kohya_wrap.base_models.hosts.host import Choice
 from kohya_wrap.base_models.local import local_path
-from kohya_wrap.base_models.locate import URL_FIELD
 from kohya_wrap.base_models.manage import link_of
 from kohya_wrap.base_models.named import NAMED, TINY_RANDOM
 from kohya_wrap.base_models.picture import is_picture
@@ -22,7 +21,7 @@ from kohya_wrap.paths import CachePaths
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """What is written into [setup]: a link or path (None: it stays as it is), a hash, and an exact link of the VAE."""
+    """What is written into [setup]: a hash (none for a folder), an exact link (None: it stays), one of the VAE."""
 
     sha256: str
     link: str | None = None
@@ -33,6 +32,11 @@ class Pin:
         """Give the keys of [setup] that change."""
         pairs = {"optional_custom_training_model_url": self.link, "base_model_sha256": self.sha256, "vae": self.vae}
         return {key: value for key, value in pairs.items() if value}
+
+    @property
+    def drops_hash(self) -> bool:
+        """Whether a hash that the preset states must go: a folder has none."""
+        return not self.sha256
 
 
 def find_pin(setup: SetupConfig, *, root: Path, cache: CachePaths, say: Callable[[str], None]) -> Pin:
@@ -51,12 +55,9 @@ def find_pin(setup: SetupConfig, *, root: Path, cache: CachePaths, say: Callable
     if resolved.blocked is not None:
         raise resolved.blocked
     sha256 = resolved.chosen.sha256
-    if not sha256:
+    if not sha256 and resolved.chosen.format != "diffusers":
         say(f"{resolved.host} gives no SHA256 for {resolved.chosen.name}: it is fetched to find out")
-        got = fetch(link, resolved, access)
-        if got.is_dir():
-            raise NotAModelError("a diffusers folder has no hash to pin", where=URL_FIELD, todo="pin a file instead")
-        sha256 = Store(cache).remembered_sha256(got)
+        sha256 = Store(cache).remembered_sha256(fetch(link, resolved, access))
     exact = resolved.pinned_link if link.is_exact else None  # else the link holds what may not be written down
     return Pin(sha256, exact, vae, resolved.notes)
 
@@ -73,6 +74,8 @@ def write_pin(preset: Path, pin: Pin) -> None:
         raise NotAModelError("setup is not a table", where=str(preset), todo="write it as [setup]")
     for key, value in pin.fields().items():
         table[key] = value
+    if pin.drops_hash:
+        table.pop("base_model_sha256", None)
     write_whole(preset, tomlkit.dumps(document))
 
 

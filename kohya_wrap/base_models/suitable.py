@@ -32,6 +32,9 @@ def check_promise(resolved: Resolved, wanted: Wanted) -> None:
         what = f"{resolved.source} leads to a file with SHA256 {chosen.sha256}, and {wanted.sha256} is pinned"
         todo = "the host has changed the file, or link and hash do not belong together: correct one of them"
         raise HashMismatchError(what, where="setup.base_model_sha256", todo=todo)
+    if wanted.sha256 and chosen.format == "diffusers":
+        what = f"{resolved.source} is a diffusers folder, which has no hash to compare"
+        raise HashMismatchError(what, where="setup.base_model_sha256", todo="remove the hash, or give a link to a file")
     if chosen.format == "pickle" and not wanted.allow_pickle:
         raise refuse_pickle(chosen.name, wanted)
     if wanted.role == "base model" and resolved.kind not in {"", "Checkpoint"}:

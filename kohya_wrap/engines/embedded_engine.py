@@ -62,7 +62,7 @@ class EmbeddedEngine:
             for said in refusals({option: value}, TRAINING, "sd_scripts")
         ]
         found += _unhonoured_fields(config)
-        found += self._installation.missing if config.engine.python else ()
+        found += self._installation.faults if config.engine.python else ()
         return found
 
     def status(self) -> EngineStatus:

@@ -33,31 +33,35 @@ def absolute(given: str) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """Where the engine's python is, or would be; `spec` is None for one of the user's own."""
+    """Where the engine's python is, or would be. `spec` is None for one of the user's own.
+
+    `faults`: why there can be none, which setup cannot mend.
+    """
 
     python: Path
     cache: CachePaths
     spec: EnvironmentSpec | None = None
-    missing: tuple[Problem, ...] = ()
+    faults: tuple[Problem, ...] = ()
 
     @classmethod
     def of(cls, config: EngineConfig, cache: CachePaths) -> "Installation":
-        """Find it; a machine without a Python that fits gives one whose `missing` says so."""
+        """Find it; a machine without a Python that fits gives one whose `faults` say so."""
         if config.python:
             python = absolute(config.python)
-            return cls(python, cache, missing=_own_python_problems(python))
+            return cls(python, cache, faults=_own_python_problems(python))
         try:
             spec = engine_spec()
         except EngineError as error:
-            return cls(cache.environments / "none" / "bin" / "python", cache, missing=error.problems)
-        folder = spec.folder(cache)
+            return cls(cache.environments / "none" / "bin" / "python", cache, faults=error.problems)
+        return cls(environment_python(spec.folder(cache)), cache, spec)
+
+    @property
+    def missing(self) -> tuple[Problem, ...]:
+        """Say what is not there now; empty once setup has been."""
+        if self.spec is None or is_ready(self.spec.folder(self.cache)):
+            return self.faults
         todo = "kohya-wrap setup builds it: about 4 GB of download, 8 GB of disk, some minutes, once"
-        missing = (
-            ()
-            if is_ready(folder)
-            else (Problem(where=str(folder), what="the engine's environment is not built", todo=todo),)
-        )
-        return cls(environment_python(folder), cache, spec, missing)
+        return (Problem(str(self.spec.folder(self.cache)), "the engine's environment is not built", todo),)
 
     def status(self, script: Path, commit: str, missing: tuple[Problem, ...] = ()) -> EngineStatus:
         """Give the engine's status with what is known of its environment."""
@@ -92,8 +96,8 @@ class Installation:
             for problem in platform_problems():
                 say(str(problem))
             ensure_environment(self.spec, self.cache, say=say, environ=environ)
-        elif self.missing:
-            raise EngineError.of(self.missing)
+        elif self.faults:
+            raise EngineError.of(self.faults)
         probe = ensure_probe(self.python, read_driver(), self.cache, environ=environ)
         if absent := [name for name in NEEDED if name not in probe.versions]:
             raise EngineError.of(

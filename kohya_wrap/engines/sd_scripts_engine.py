@@ -30,7 +30,7 @@ class SdScriptsEngine:
     def problems(self, config: TrainConfig) -> Sequence[Problem]:
         """Say what is wrong with an installation that the preset names, and what cannot be trained here."""
         found = list(self._own_folder_problems())
-        found += self._installation.missing if config.engine.python else ()
+        found += self._installation.faults if config.engine.python else ()
         if config.setup.training_model == "Tiny random" and not config.setup.optional_custom_training_model_url:
             todo = 'set engine.name = "embedded", or choose a real base model'
             found.append(Problem("setup.training_model", "only the embedded engine trains the toy base", todo))

@@ -6,10 +6,14 @@ import mmap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from kohya_wrap.base_models.header import looks_like
 from kohya_wrap.errors import BadResultError
 
-_MAX_HEADER = 100 << 20
+_MAX_HEADER = 32 << 20
+"""Bytes. Headers with the tags of a large dataset reach a few MiB; 100 MiB of JSON would take gigabytes to read."""
+_BELIEVABLE_HEADER = 1 << 32
 _EXPONENT = {"F16": ("<u2", 0x7C00), "BF16": ("<u2", 0x7F80), "F32": ("<u4", 0x7F800000), "F64": ("<u8", 0x7FF << 52)}
 _SLICE = 1 << 20
 
@@ -45,27 +49,47 @@ class LoraFile:
         return int(text) if text.isdigit() else 0
 
 
-def read_lora(path: Path) -> LoraFile:
-    """Read a LoRA's header and check that the file is as long as it announces. Raises BadResultError."""
+def read_lora(path: Path, *, todo: str = "look at the end of the run's log for the cause") -> LoraFile:
+    """Read a LoRA's header and check that the file is as long as it announces. Raises BadResultError with `todo`."""
     try:
         with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            if not 2 <= length <= _MAX_HEADER:
-                raise _bad(path, "is no .safetensors file")
-            header = json.loads(file.read(length))
+            first = file.read(8)
+            length = int.from_bytes(first, "little")
             size = file.seek(0, 2)
-        metadata = header.pop("__metadata__", {})
-        tensors = {
-            key: TensorInfo(entry["dtype"], tuple(entry["shape"]), *entry["data_offsets"])
-            for key, entry in header.items()
-        }
+            file.seek(8)
+            if not 2 <= length <= min(_MAX_HEADER, size - 8):
+                raise BadResultError(_no_header(first + file.read(64), length, size), where=str(path), todo=todo)
+            header = json.loads(file.read(length))
+        metadata = {str(key): str(value) for key, value in header.pop("__metadata__", {}).items()}
+        tensors = {key: _tensor(entry) for key, entry in header.items()}
     except OSError as error:
-        raise _bad(path, f"cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _bad(path, "has no whole header") from error
-    if size != 8 + length + max((tensor.end for tensor in tensors.values()), default=0):
-        raise _bad(path, "is cut short, or longer than it announces")
+        raise BadResultError(f"the LoRA cannot be read: {error.strerror}", where=str(path), todo=todo) from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise BadResultError("the LoRA has no whole header", where=str(path), todo=todo) from error
+    announced = 8 + length + max((tensor.end for tensor in tensors.values()), default=0)
+    if size != announced:
+        what = "is cut short" if size < announced else "is longer than it announces"
+        text = f"the LoRA {what}: {size:,} bytes where its header says {announced:,}"
+        raise BadResultError(text, where=str(path), todo=todo)
     return LoraFile(path=path, metadata=metadata, tensors=tensors, data_offset=8 + length)
+
+
+def _tensor(entry: Any) -> TensorInfo:
+    shape, (begin, end) = tuple(entry["shape"]), entry["data_offsets"]
+    if not all(type(number) is int and number >= 0 for number in (*shape, begin, end)) or begin > end:
+        raise ValueError
+    return TensorInfo(str(entry["dtype"]), shape, begin, end)
+
+
+def _no_header(first: bytes, length: int, size: int) -> str:
+    """Say why a file cannot be read as .safetensors, by its first bytes and the header length they announce."""
+    if looks := looks_like(first):
+        return f"the LoRA is no .safetensors file; it is {looks}"
+    if _MAX_HEADER < length <= _BELIEVABLE_HEADER:
+        return f"the LoRA announces a header of {length >> 20:,} MiB; more than {_MAX_HEADER >> 20} is not read"
+    if 2 <= length <= _MAX_HEADER and size > 8:
+        return f"the LoRA is cut short inside its header: {size:,} bytes where {8 + length:,} are announced"
+    return "the LoRA is empty" if size == 0 else "the LoRA is no .safetensors file"
 
 
 def not_finite(lora: LoraFile) -> tuple[str, ...]:
@@ -98,7 +122,3 @@ def hashes(lora: LoraFile) -> tuple[str, str]:
             whole.update(chunk)
             tensors.update(chunk)
     return whole.hexdigest(), tensors.hexdigest()
-
-
-def _bad(path: Path, what: str) -> BadResultError:
-    return BadResultError(f"the LoRA {what}", where=str(path), todo="look at the end of the run's log for the cause")

@@ -1,6 +1,7 @@
 """A small web server for tests: routes are functions, and every request is kept."""
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -57,11 +58,12 @@ def as_file(asked: Asked, content: bytes, headers: Mapping[str, str] | None = No
 
 
 class ApiServer:
-    """Answers from the first route that has an answer, else 404; `asked` holds every request in order."""
+    """Answers from the first route that has an answer, else 404; `asked` and `answered` hold everything in order."""
 
     def __init__(self, *routes: Route) -> None:
         self.routes = list(routes)
         self.asked: list[Asked] = []
+        self.answered: list[Answer] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
 
@@ -88,10 +90,14 @@ class ApiServer:
     def answer(self, asked: Asked) -> Answer:
         """Answer one request."""
         self.asked.append(asked)
-        for route in self.routes:
-            if answer := route(asked):
-                return answer
-        return as_json({"error": "not found"}, 404)
+        found = next((answer for route in self.routes if (answer := route(asked))), None)
+        answer = found or as_json({"error": "not found"}, 404)
+        self.answered.append(answer)
+        return answer
+
+    def wrap(self, context: ssl.SSLContext) -> None:
+        """Speak TLS from now on."""
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         server = self

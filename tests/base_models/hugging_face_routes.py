@@ -83,17 +83,17 @@ class HuggingFace:
         content = self.files[path]
         headers = {"X-Repo-Commit": COMMIT, "ETag": f'"{git_hash(content)}"'}
         if not _is_lfs(path):
-            return as_file(asked, content, headers)
+            return as_file(asked, self._sent(path), headers)
         digest = hashlib.sha256(content).hexdigest()
         linked = {"X-Linked-ETag": f'"{digest}"', "X-Linked-Size": str(len(content))}
         return Answer(302, b"", {**headers, **linked, "Location": f"{self.storage}/lfs/{path}?X-Amz-Signature=abc"})
 
     def _lfs(self, asked: Asked) -> Answer:
-        path = asked.path.removeprefix("/lfs/")
+        return as_file(asked, self._sent(asked.path.removeprefix("/lfs/")), {"ETag": '"storage"'})
+
+    def _sent(self, path: str) -> bytes:
         content = self.files[path]
-        if path in self.damaged:
-            content = content[:-1] + bytes([content[-1] ^ 1])
-        return as_file(asked, content, {"ETag": '"storage"'})
+        return content[:-1] + bytes([content[-1] ^ 1]) if path in self.damaged else content
 
 
 def _is_lfs(path: str) -> bool:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from civitai_routes import KEY, CivitaiFile
+from hugging_face_routes import COMMIT, HuggingFace
 from model_files import LORA, SD15, safetensors_bytes, write_model
 from world import LINK, World
 
@@ -153,6 +154,18 @@ def test_pin_hashes_a_local_file(world: World) -> None:
     write_model(world.folder / "base.safetensors", SD15)
     text = pinned(world, PRESET.replace("https://civitai.com/models/11", "base.safetensors"))
     assert hashlib.sha256((world.folder / "base.safetensors").read_bytes()).hexdigest() in text
+
+
+def test_pin_of_a_folder_names_its_commit_and_drops_a_hash(world: World) -> None:
+    """A diffusers repository is exact by its commit; a stated hash could never fit it."""
+    weights = safetensors_bytes({"weight": (2, 2)})
+    files = {f"{part}/diffusion_pytorch_model.safetensors": weights for part in ("unet", "vae", "text_encoder")}
+    files |= {f"{part}/config.json": b"{}" for part in ("unet", "vae", "text_encoder")} | {"model_index.json": b"{}"}
+    world.hub.routes.append(HuggingFace("u/r", files, storage=world.storage.url))
+    text = PRESET.replace("https://civitai.com/models/11", "u/r")
+    text = pinned(world, text.replace("# the end", f'base_model_sha256 = "{SHA}"\n# the end'))
+    assert f"https://huggingface.co/u/r/tree/{COMMIT}" in text
+    assert "base_model_sha256" not in text
 
 
 def test_what_is_pinned_needs_no_more_questions(world: World) -> None:

@@ -128,6 +128,29 @@ def test_a_picture_leads_to_the_model_it_was_made_with(world: World) -> None:
     assert world.get("picture.png").sha256 == SHA
 
 
+def test_a_web_uis_model_hash_is_found_in_the_store(world: World) -> None:
+    """Ten digits are the beginning of the SHA256, so a file that is here costs no request."""
+    world.put(CivitaiFile(1, "cross.safetensors", MODEL))
+    world.get(LINK)
+    before = world.requests
+    assert world.get(SHA[:10], offline=True).sha256 == SHA
+    assert world.requests == before
+
+
+def test_a_file_address_is_a_path(world: World) -> None:
+    """file:// names a file on this machine."""
+    path = write_model(world.folder / "my model.safetensors", SD15)
+    assert world.get(path.as_uri()).path == path
+
+
+def test_a_hash_pinned_for_a_folder_is_refused_before_it_is_fetched(world: World) -> None:
+    """A diffusers folder has no hash, so the preset contradicts itself."""
+    files = {"model_index.json": b"{}", "unet/config.json": b"{}", "unet/model.safetensors": b"x"}
+    world.hub.routes.append(HuggingFace("u/r", files, storage=world.storage.url))
+    with pytest.raises(HashMismatchError, match="has no hash"):
+        world.get("u/r", base_model_sha256=SHA)
+
+
 def test_a_picture_without_a_model_hash_is_refused(world: World) -> None:
     """The message says what a picture must have."""
     from PIL import Image

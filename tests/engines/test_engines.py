@@ -13,6 +13,7 @@ from kohya_wrap.config import EngineConfig, HardwareChoices, TrainConfig
 from kohya_wrap.engines import ENGINES, get_engine
 from kohya_wrap.engines.command import training_plan
 from kohya_wrap.engines.doctor import doctor
+from kohya_wrap.engines.environment import engine_spec
 from kohya_wrap.engines.nvidia import Driver
 from kohya_wrap.engines.probing import ensure_probe, read_probe
 from kohya_wrap.errors import EngineError, Problem
@@ -80,6 +81,24 @@ def test_what_is_missing_says_what_setup_does(tmp_path: Path, name: str) -> None
     """On a fresh machine the environment is missing, and the entry names the command."""
     status = get_engine(EngineConfig.model_validate({"name": name}), CachePaths(tmp_path)).status()
     assert any("kohya-wrap setup" in problem.todo for problem in status.missing)
+
+
+def test_after_setup_nothing_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine that was asked before setup knows afterwards that all is there."""
+    python = fake_python(tmp_path)
+    cache = CachePaths(tmp_path / "cache")
+    folder = engine_spec().folder(cache)
+
+    def build(*_: object, **__: object) -> Path:
+        folder.mkdir(parents=True)
+        python.parent.rename(folder / "bin")
+        (folder / "ready.json").write_text("{}")
+        return folder / "bin" / "python"
+
+    monkeypatch.setattr("kohya_wrap.engines.installation.ensure_environment", build)
+    engine = get_engine(EngineConfig(name="embedded"), cache)
+    assert engine.status().missing
+    assert engine.setup(print).missing == ()
 
 
 def test_an_own_installation_is_used(tmp_path: Path) -> None:

@@ -47,6 +47,11 @@ class CivitaiLink:
         return self.named.hash if len(self.named.hash) == 64 else ""
 
     @property
+    def sha256_start(self) -> str:
+        """A hash of ten digits (AutoV2, a web UI's "Model hash") is the beginning of the SHA256."""
+        return self.named.hash if len(self.named.hash) in {10, 64} else ""
+
+    @property
     def is_exact(self) -> bool:
         """Nothing but a token is hidden."""
         return True

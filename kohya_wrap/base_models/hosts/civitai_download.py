@@ -81,8 +81,10 @@ def _storage(answer: "Response", address: str, token: Secret) -> str:
             raise login_needed(address, token)
         if page.startswith(("/model-versions/", "/models/")):  # the page where it is sold
             raise early_access(public_url(address), "")
-    if urlsplit(target).scheme not in {"http", "https"}:
-        raise ServerError("Civitai leads to an address that is none", where=public_url(address), todo="try again later")
+    if urlsplit(target).scheme not in {"https", urlsplit(address).scheme}:
+        raise ServerError(
+            "Civitai leads to an address that is not safe", where=public_url(address), todo="try again later"
+        )
     return target
 
 

@@ -41,6 +41,11 @@ class DirectLink:
         return ""
 
     @property
+    def sha256_start(self) -> str:
+        """Nor a part of it."""
+        return ""
+
+    @property
     def is_exact(self) -> bool:
         """A hidden parameter may be what tells one file from another."""
         return self.shown == self.address.reveal()

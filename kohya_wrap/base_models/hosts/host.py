@@ -121,6 +121,11 @@ class Link(Protocol):
         ...
 
     @property
+    def sha256_start(self) -> str:
+        """The beginning of the SHA256, ten digits or all, where the link says it, else empty."""
+        ...
+
+    @property
     def is_exact(self) -> bool:
         """Whether `shown` alone leads to the same thing again: nothing of the link is hidden."""
         ...

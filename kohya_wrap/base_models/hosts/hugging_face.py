@@ -49,6 +49,11 @@ class HuggingFaceLink:
         return ""
 
     @property
+    def sha256_start(self) -> str:
+        """Nor a part of it."""
+        return ""
+
+    @property
     def is_exact(self) -> bool:
         """Nothing but a token is hidden."""
         return True

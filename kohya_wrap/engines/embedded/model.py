@@ -38,7 +38,7 @@ def load_base(folder: Path) -> BaseModel:
     text_encoder = CLIPTextModel.from_pretrained(folder / "text_encoder", torch_dtype=torch.float32)
     tokenizer = CLIPTokenizer.from_pretrained(str(folder / "tokenizer"))
     for part in (unet, vae, text_encoder):
-        part.requires_grad_(False)
+        part.requires_grad_(requires_grad=False)
     return BaseModel(tokenizer, text_encoder, unet, vae)
 
 

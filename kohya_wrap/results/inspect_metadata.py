@@ -1,0 +1,247 @@
+"""What a LoRA's metadata tells of its training: sd-scripts' ss_ keys, the Model Spec's, those of other trainers."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kohya_wrap.results.parameters.resources import loads
+
+_ARCHITECTURES = (
+    ("stable-diffusion-xl", "sdxl"),
+    ("stable-diffusion-v1", "sd15"),
+    ("stable-diffusion-v2", "sd2"),
+    ("stable-diffusion-3", "sd3"),
+    ("flux", "flux"),
+    ("lumina", "lumina"),
+    ("hunyuan-image", "hunyuan-image"),
+)
+_VERSIONS = (
+    ("sdxl", "sdxl"),
+    ("sd_v1", "sd15"),
+    ("sd_v2", "sd2"),
+    ("sd3", "sd3"),
+    ("flux", "flux"),
+    ("lumina", "lumina"),
+)
+_BASE_LICENCES = {
+    "sd15": "CreativeML Open RAIL-M",
+    "sd2": "CreativeML Open RAIL++-M",
+    "sdxl": "CreativeML Open RAIL++-M",
+    "sd3": "Stability AI Community License",
+    "flux": "FLUX.1 [dev] Non-Commercial License (schnell: Apache-2.0)",
+}
+_SETTINGS = (
+    *("resolution", "batch_size_per_device", "total_batch_size", "learning_rate", "unet_lr", "text_encoder_lr"),
+    *("optimizer", "lr_scheduler", "lr_warmup_steps", "min_snr_gamma", "noise_offset", "clip_skip", "seed"),
+    *(
+        "mixed_precision",
+        "max_token_length",
+        "network_module",
+        "network_args",
+        "network_dropout",
+        "gradient_checkpointing",
+    ),
+    *("shuffle_caption", "keep_tokens", "flip_aug", "training_comment"),
+)
+_HEX = re.compile(r"[0-9a-f]{8,64}")
+_REPEATS = re.compile(r"\d+_(.+)")
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetFolder:
+    """One folder it was trained on: pictures without repeats, and how often each was shown per epoch."""
+
+    name: str
+    images: int
+    repeats: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingFacts:
+    """What the metadata says; empty text, 0 or None where it is silent.
+
+    `activation_tags_by`: how the tags that call the LoRA were told from the others. `tag_counts`: most frequent first.
+    `base_sha256`, `base_hash`: the base model's SHA256 and its old short hash. Source: sd-scripts' train_network.py.
+    """
+
+    title: str = ""
+    family: str = "unknown"
+    dim: str = ""
+    alpha: float | None = None
+    base_model: str = ""
+    base_sha256: str = ""
+    base_hash: str = ""
+    activation_tags: tuple[str, ...] = ()
+    activation_tags_by: str = ""
+    tag_counts: Mapping[str, int] = field(default_factory=dict)
+    folders: tuple[DatasetFolder, ...] = ()
+    train_images: int = 0
+    steps: int = 0
+    epoch: int = 0
+    epochs: int = 0
+    seconds: float | None = None
+    engine: str = ""
+    licence: str = ""
+    model_hash: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+def training_facts(metadata: Mapping[str, str]) -> TrainingFacts:
+    """Read the metadata of a LoRA; never raises, whatever the values are."""
+    said = {key: value for key, value in metadata.items() if value not in {"", "None"}}
+    folders = _folders(said)
+    tags = _frequencies(said)
+    activation, by = _activation(said, folders, tags)
+    return TrainingFacts(
+        title=said.get("modelspec.title") or said.get("ss_output_name", ""),
+        family=(family := _family(said)),
+        dim=said.get("ss_network_dim", ""),
+        alpha=_float(said.get("ss_network_alpha")),
+        base_model=said.get("ss_sd_model_name", ""),
+        base_sha256=_hex(said.get("ss_new_sd_model_hash")),
+        base_hash=_hex(said.get("ss_sd_model_hash")),
+        activation_tags=activation,
+        activation_tags_by=by,
+        tag_counts=_total(tags.values()),
+        folders=folders,
+        train_images=_int(said.get("ss_num_train_images")),
+        steps=_int(said.get("ss_steps")),
+        epoch=_int(said.get("ss_epoch")),
+        epochs=_int(said.get("ss_num_epochs")),
+        seconds=_seconds(said),
+        engine=_engine(said),
+        licence=_licence(said, family),
+        model_hash=_hex(said.get("sshs_model_hash")),
+        settings=_settings(said),
+    )
+
+
+def _family(said: Mapping[str, str]) -> str:
+    version, architecture = said.get("ss_base_model_version", ""), said.get("modelspec.architecture", "").lower()
+    by_version = (family for start, family in _VERSIONS if version.startswith(start))
+    by_architecture = (family for start, family in _ARCHITECTURES if architecture.startswith(start))
+    return next(by_version, next(by_architecture, "unknown"))
+
+
+def _frequencies(said: Mapping[str, str]) -> dict[str, dict[str, int]]:
+    """Give tag counts per folder, tags in order of their first appearance."""
+    folders = loads(said.get("ss_tag_frequency", ""))
+    return {
+        str(folder): {str(tag).strip(): count for tag, count in tags.items() if isinstance(count, int)}
+        for folder, tags in (folders.items() if isinstance(folders, dict) else ())
+        if isinstance(tags, dict)
+    }
+
+
+def _total(folders: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for tags in folders:
+        total.update(tags)
+    return dict(total.most_common())
+
+
+def _folders(said: Mapping[str, str]) -> tuple[DatasetFolder, ...]:
+    dirs = loads(said.get("ss_dataset_dirs", ""))
+    return tuple(
+        DatasetFolder(str(name), _int(entry.get("img_count")), _int(entry.get("n_repeats")))
+        for name, entry in (dirs.items() if isinstance(dirs, dict) else ())
+        if isinstance(entry, dict)
+    )
+
+
+def _subsets(said: Mapping[str, str]) -> list[dict[str, Any]]:
+    datasets = loads(said.get("ss_datasets", ""))
+    found = (
+        [dataset.get("subsets") for dataset in datasets if isinstance(dataset, dict)]
+        if isinstance(datasets, list)
+        else []
+    )
+    return [subset for subsets in found if isinstance(subsets, list) for subset in subsets if isinstance(subset, dict)]
+
+
+def _activation(
+    said: Mapping[str, str], folders: tuple[DatasetFolder, ...], tags: Mapping[str, Mapping[str, int]]
+) -> tuple[tuple[str, ...], str]:
+    """Find the tags that call the LoRA: as said, else those kept in front, else those on every picture."""
+    if phrase := said.get("modelspec.trigger_phrase", ""):
+        return _unique(phrase.split(",")), "its trigger phrase"
+    subsets = _subsets(said)
+    kept = max(
+        (_int(value) for value in (said.get("ss_keep_tokens"), *(s.get("keep_tokens") for s in subsets))), default=0
+    )
+    images = {folder.name: folder.images for folder in folders}
+    common = [[tag for tag, count in of.items() if count >= images.get(name, count + 1)] for name, of in tags.items()]
+    if kept and any(common):
+        return _unique(
+            tag for found in common for tag in found[:kept]
+        ), f"the first {kept} tags of the captions (keep_tokens)"
+    if any(common):
+        return _unique(tag for found in common for tag in found), "tags on every picture"
+    if tokens := _unique(str(subset.get("class_tokens") or "") for subset in subsets):
+        return tokens, "class_tokens"
+    named = [match[1] for folder in folders if (match := _REPEATS.fullmatch(folder.name))]
+    return (_unique(named), "the folder's name") if named else ((), "")
+
+
+def _unique(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text.strip() for text in texts if text.strip()))
+
+
+def _engine(said: Mapping[str, str]) -> str:
+    software = loads(said.get("software", ""))
+    if isinstance(software, dict):
+        return f"{software.get('name', '')} {software.get('version', '')}".strip()
+    if any(key.startswith("ot_") for key in said):
+        return "OneTrainer"
+    commit = said.get("ss_sd_scripts_commit_hash", "")
+    if commit == "embedded":
+        return "kohya_wrap's embedded engine"
+    if commit or "ss_network_module" in said:
+        return f"sd-scripts {commit[:12]}".strip()
+    return said.get("modelspec.implementation", "")
+
+
+def _licence(said: Mapping[str, str], family: str) -> str:
+    if licence := said.get("modelspec.license") or said.get("license"):
+        return licence
+    if family in _BASE_LICENCES:
+        base = _BASE_LICENCES[family]
+        return f"none named; the base family's is {base}, and the model it was trained on may ask for more"
+    return "none named"
+
+
+def _settings(said: Mapping[str, str]) -> dict[str, str]:
+    settings = {key: said[f"ss_{key}"] for key in _SETTINGS if f"ss_{key}" in said}
+    first = next(iter(_subsets(said)), {})
+    datasets = loads(said.get("ss_datasets", ""))
+    whole = datasets[0] if isinstance(datasets, list) and datasets and isinstance(datasets[0], dict) else {}
+    for key in ("resolution", "batch_size_per_device", "shuffle_caption", "keep_tokens", "flip_aug"):
+        value = first.get(key, whole.get(key))
+        if value is not None:
+            text = "x".join(map(str, value)) if isinstance(value, list) else str(value)
+            settings.setdefault(key, text)
+    return settings
+
+
+def _seconds(said: Mapping[str, str]) -> float | None:
+    started, finished = _float(said.get("ss_training_started_at")), _float(said.get("ss_training_finished_at"))
+    return finished - started if started and finished and finished >= started else None
+
+
+def _hex(text: str | None) -> str:
+    text = (text or "").lower()
+    return text if _HEX.fullmatch(text) else ""
+
+
+def _int(value: object) -> int:
+    return int(str(value)) if re.fullmatch(r"\d{1,12}", str(value)) else 0
+
+
+def _float(text: str | None) -> float | None:
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return value if abs(value) < 1e15 else None
