@@ -49,14 +49,16 @@ def _fetch_file(link: Link, resolved: Resolved, access: Access, on_progress: OnP
             return found
         source = link.source(resolved, access)
         if isinstance(source, WebSource):
-            target, digest = _download(source, resolved, folder, on_progress)
+            target, digest = _download(source, resolved, folder, access, on_progress)
         else:
             target, digest = _from_hub(source, folder, on_progress), chosen.sha256
         name = true_name(target, chosen.name)
         return store.adopt(target, name=name, about=about(resolved), sha256=digest)
 
 
-def _download(source: WebSource, resolved: Resolved, folder: Path, on_progress: OnProgress | None) -> tuple[Path, str]:
+def _download(
+    source: WebSource, resolved: Resolved, folder: Path, access: Access, on_progress: OnProgress | None
+) -> tuple[Path, str]:
     chosen = resolved.chosen
     target = folder / "file"
     request = DownloadRequest(
@@ -67,7 +69,7 @@ def _download(source: WebSource, resolved: Resolved, folder: Path, on_progress: 
         filename=chosen.name,
         refresh=source.address,
     )
-    got = download(request, target, on_progress=on_progress)
+    got = download(request, target, on_progress=on_progress, patience=access.patience)
     return target, got.sha256
 
 

@@ -54,6 +54,7 @@ def test_no_token_is_in_any_exception(status: int, world: World, monkeypatch: py
     monkeypatch.setenv("CIVITAI_API_TOKEN", KEY)
     monkeypatch.setenv("HF_TOKEN", KEY)
     monkeypatch.setattr("kohya_wrap.base_models.web.PAUSES", ())
+    monkeypatch.setattr("kohya_wrap.base_models.download.tries.FIRST_PAUSE", 0.0)
     for link in (LINKS[0], LINKS[1], "u/r", "https://huggingface.co/u/r/blob/main/m.safetensors"):
         with pytest.raises(KohyaWrapError) as caught:
             world.get(link)

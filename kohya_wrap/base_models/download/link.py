@@ -9,7 +9,7 @@ from kohya_wrap.base_models.access import USER_AGENT
 from kohya_wrap.base_models.download.answers import REFUSED, check_status
 from kohya_wrap.base_models.download.request import DownloadRequest, Version
 from kohya_wrap.base_models.download.spans import Span
-from kohya_wrap.base_models.download.tries import BrokenError, Tries
+from kohya_wrap.base_models.download.tries import MOST_AT_FIRST, BrokenError, Tries
 from kohya_wrap.base_models.errors import NoNetworkError, ServerError
 from kohya_wrap.base_models.redact import public_url
 from kohya_wrap.base_models.web import TIMEOUT, own_errors
@@ -62,7 +62,7 @@ class Link:
 
     def open_patiently(self, span: Span | None, patience: float) -> "Response":
         """Open as `open` does, again and again after pauses. Raises a BaseModelError."""
-        tries = Tries(patience)
+        tries = Tries(patience, MOST_AT_FIRST)
         while True:
             try:
                 return self.open(span)
