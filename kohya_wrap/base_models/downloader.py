@@ -27,7 +27,8 @@ CONNECTIONS = 16
 """As many as the notebook's `aria2c -x 16`; fewer where the host says that they are too many."""
 _FIRST = 1 << 16
 """Bytes of the first request, which finds out the length and whether ranges are served."""
-_MOST_STARTS = 4
+_MOST_STARTS = 3
+"""The last one in a single stream, for a host whose answers never agree with each other."""
 _CHANGED = "try again; if it stays so, the host has changed the file: look at its page, and pin the new hash"
 
 
@@ -72,9 +73,9 @@ class _Fetch:
 
     def run(self) -> Downloaded:
         """Start, and start over when the file behind the link has changed."""
-        for _ in range(_MOST_STARTS):
+        for start in range(1, _MOST_STARTS + 1):
             try:
-                return self._start()
+                return self._start() if start < _MOST_STARTS else self._in_one_stream()
             except FileChangedError:
                 discard(self._target)
         where = public_url(self._request.url)
@@ -84,12 +85,9 @@ class _Fetch:
         part = Part.load(self._target, hash_is_known=bool(self._request.sha256))
         if part is None:
             answer = self.link.open_patiently((0, _FIRST), self._patience)
-            if answer.status_code == 200:
-                return self._in_one_stream(answer)
             version = read_range(answer, (0, _FIRST))
             if version is None:
-                answer.close()
-                return self._in_one_stream(self.link.open_patiently(None, self._patience))
+                return self._in_one_stream(answer)
             part = self._begin(answer, version)
         try:
             if self._request.size not in {0, part.version.size}:
@@ -109,12 +107,18 @@ class _Fetch:
         with suppress(BrokenError):  # what is missing is asked for again
             for chunk in chunks(answer):
                 first += chunk
+                if len(first) > _FIRST:
+                    break
         check_first_bytes(bytes(first[:64]), answer.url)
         part = Part.create(self._target, version)
-        part.write(0, bytes(first))
+        part.write(0, bytes(first[:_FIRST]))
         return part
 
-    def _in_one_stream(self, answer: "Response") -> Downloaded:
+    def _in_one_stream(self, answer: "Response | None" = None) -> Downloaded:
+        if answer is not None and answer.status_code != 200:
+            answer.close()
+            answer = None
+        answer = answer or self.link.open_patiently(None, self._patience)
         got = one_stream(self.link, answer, self._target, on_progress=self._on_progress, patience=self._patience)
         self._check_size(got.size)
         self._verify(got, was_resumed=False)

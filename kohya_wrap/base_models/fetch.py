@@ -14,6 +14,7 @@ from kohya_wrap.base_models.folders import add_folder
 from kohya_wrap.base_models.header import looks_like, read_header
 from kohya_wrap.base_models.hosts.host import HubSource, Link, OnProgress, Resolved, WebSource
 from kohya_wrap.base_models.store import Store
+from kohya_wrap.files import sha256_file
 from kohya_wrap.paths import CachePaths
 
 
@@ -43,7 +44,7 @@ def about(resolved: Resolved) -> dict[str, str]:
 
 def _fetch_file(link: Link, resolved: Resolved, access: Access, on_progress: OnProgress | None) -> Path:
     store, chosen = Store(access.cache), resolved.chosen
-    key = chosen.sha256 or hashlib.sha256(resolved.direct.encode()).hexdigest()[:24]
+    key = chosen.sha256 or hashlib.sha256((resolved.key or resolved.direct).encode()).hexdigest()[:24]
     with store.fetching(key) as folder:
         if found := store.find(chosen.sha256):
             return found
@@ -61,6 +62,8 @@ def _download(
 ) -> tuple[Path, str]:
     chosen = resolved.chosen
     target = folder / "file"
+    if target.is_file() and not chosen.sha256:  # whole: an earlier process ended between here and the store
+        return target, sha256_file(target)
     request = DownloadRequest(
         url=source.address(),
         headers=source.headers,

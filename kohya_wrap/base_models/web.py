@@ -122,16 +122,17 @@ def own_errors(url: str) -> Iterator[None]:
 
     try:
         yield
-    except (requests.exceptions.SSLError, urllib3.exceptions.SSLError):
-        raise tls_error(url) from None  # the cause's text can hold the whole address
+    except (requests.exceptions.SSLError, urllib3.exceptions.SSLError) as error:
+        raise tls_error(url, str(error)) from None  # the cause's text can hold the whole address
     except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError):
         raise no_network(url) from None  # the cause's text can hold the whole address
 
 
-def tls_error(url: str) -> TlsError:
-    """Build the error for a certificate that is not accepted."""
+def tls_error(url: str, said: str) -> TlsError:
+    """Build the error for a certificate that is not accepted, or another failure of TLS; `said` tells which."""
+    why = "its certificate is not accepted" if "certificate" in said.lower() else "TLS fails"
     todo = "check the clock and the proxy of this machine; behind a company's proxy set REQUESTS_CA_BUNDLE"
-    return TlsError(f"no safe connection to {_host(url)}: its certificate is not accepted", todo=todo)
+    return TlsError(f"no safe connection to {_host(url)}: {why}", todo=todo)
 
 
 def no_network(url: str) -> NoNetworkError:

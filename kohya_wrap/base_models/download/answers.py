@@ -6,7 +6,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from kohya_wrap.base_models.download.request import FileChangedError, Version
+from kohya_wrap.base_models.download.request import Version
 from kohya_wrap.base_models.download.spans import Span
 from kohya_wrap.base_models.download.tries import BrokenError
 from kohya_wrap.base_models.errors import (
@@ -18,7 +18,7 @@ from kohya_wrap.base_models.errors import (
     ServerError,
     TokenRefusedError,
 )
-from kohya_wrap.base_models.header import looks_like
+from kohya_wrap.base_models.header import MAX_HEADER_BYTES, looks_like
 from kohya_wrap.base_models.redact import public_url
 from kohya_wrap.base_models.web import shared_error
 from kohya_wrap.errors import BaseModelError
@@ -46,20 +46,22 @@ def check_status(answer: "Response", url: str, *, signed_in: bool) -> None:
 
 
 def read_range(answer: "Response", span: Span) -> Version | None:
-    """Give the version of a 206 answer; None when the host does not know the length.
-
-    Raises FileChangedError when it is not a part of the range that was asked for, or another status.
-    """
+    """Give the version of an answer that brings `span`, or the beginning of it; None for every other answer."""
     match = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
     if answer.status_code != 206 or match is None or int(match[1]) != span[0] or int(match[2]) >= span[1]:
-        raise FileChangedError
-    if match[3] == "*":
+        return None
+    if match[3] == "*":  # without the length it cannot be fetched in pieces
         return None
     return Version(int(match[3]), answer.headers.get("ETag", ""), answer.headers.get("Last-Modified", ""))
 
 
 def check_first_bytes(first: bytes, url: str) -> None:
-    """Raise NotAModelError when a file begins like a page or an answer of an API."""
+    """Raise NotAModelError when a file begins like a page or an answer of an API.
+
+    The eight bytes of a .safetensors length can begin with any sign; taken as a length, no text is as short.
+    """
+    if len(first) > 8 and int.from_bytes(first[:8], "little") <= MAX_HEADER_BYTES:
+        return
     if first.lstrip(b"\xef\xbb\xbf \r\n\t")[:1] in {b"<", b"{", b"["}:
         raise no_file(looks_like(first), url)
 

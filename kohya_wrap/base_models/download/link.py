@@ -10,7 +10,7 @@ from kohya_wrap.base_models.download.answers import REFUSED, check_status
 from kohya_wrap.base_models.download.request import DownloadRequest, Version
 from kohya_wrap.base_models.download.spans import Span
 from kohya_wrap.base_models.download.tries import MOST_AT_FIRST, BrokenError, Tries
-from kohya_wrap.base_models.errors import NoNetworkError, ServerError
+from kohya_wrap.base_models.errors import NoNetworkError, ServerError, TlsError
 from kohya_wrap.base_models.redact import public_url
 from kohya_wrap.base_models.web import TIMEOUT, own_errors
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 _MOVED = frozenset({301, 302, 303, 307, 308})
 _MOST_HOPS = 6
-_MOST_RENEWALS = 3
+_MOST_RENEWALS = 2
+"""Fresh addresses in a row that no byte came from."""
 
 
 class Link:
@@ -33,6 +34,7 @@ class Link:
         self._entry = request.url
         self._direct = ""
         self._renewals = 0
+        self._worked = 0.0
         self._resolving = threading.Lock()
         self._session = requests.Session()
         self._session.auth = _unchanged
@@ -48,9 +50,11 @@ class Link:
         if span is not None and version is not None and version.validator:
             headers["If-Range"] = version.validator
         while True:
-            answer, address = self._ask(headers)
-            if answer.status_code in REFUSED and self._renew(address):
+            asked = time.monotonic()
+            answer, begun, address = self._ask(headers)
+            if answer.status_code >= 400:
                 answer.close()
+            if answer.status_code in REFUSED and self._renew(begun, asked):
                 continue
             try:
                 check_status(answer, address, signed_in=self._is_signed_in(address))
@@ -58,6 +62,7 @@ class Link:
                 answer.close()
                 raise
             self._renewals = 0
+            self._worked = time.monotonic()
             return answer
 
     def open_patiently(self, span: Span | None, patience: float) -> "Response":
@@ -76,14 +81,15 @@ class Link:
         """Close the connections."""
         self._session.close()
 
-    def _ask(self, headers: dict[str, str]) -> tuple["Response", str]:
-        """Ask at the direct address, or find it first; the others wait meanwhile."""
+    def _ask(self, headers: dict[str, str]) -> tuple["Response", str, str]:
+        """Ask at the direct address, or find it first while the others wait; give the answer, that address, its own."""
         with self._resolving:
-            if not self._direct:
+            begun = self._direct
+            if not begun:
                 answer, self._direct = self._follow(self._entry, headers)
-                return answer, self._direct
-            address = self._direct
-        return self._follow(address, headers)
+                return answer, self._direct, self._direct
+        answer, address = self._follow(begun, headers)
+        return answer, begun, address
 
     def _follow(self, address: str, headers: dict[str, str]) -> tuple["Response", str]:
         for _ in range(_MOST_HOPS):
@@ -101,19 +107,24 @@ class Link:
         try:
             with own_errors(address):
                 return self._session.get(address, headers=sent, timeout=TIMEOUT, stream=True, allow_redirects=False)
-        except NoNetworkError as error:
+        except (NoNetworkError, TlsError) as error:
             raise BrokenError(error) from None
 
-    def _renew(self, address: str) -> bool:
-        """Forget the direct address that was refused; False when there is no other way to ask."""
+    def _renew(self, refused: str, asked: float) -> bool:
+        """Find another way when an address has ended, the direct one `refused`; False when there is none.
+
+        `asked`: when. An address that served another connection since then has not ended.
+        """
         with self._resolving:
-            if address not in {self._direct, self._entry}:
+            if refused != self._direct:
                 return True  # another connection has renewed it meanwhile
-            if self._renewals >= _MOST_RENEWALS or (self._request.refresh is None and address == self._request.url):
+            if self._worked > asked or self._renewals >= _MOST_RENEWALS:
+                return False
+            entry = self._request.refresh() if self._request.refresh else self._request.url
+            if entry == refused:
                 return False
             self._renewals += 1
-            self._entry = self._request.refresh() if self._request.refresh else self._request.url
-            self._direct = ""
+            self._entry, self._direct = entry, ""
             return True
 
     def _is_signed_in(self, address: str) -> bool:

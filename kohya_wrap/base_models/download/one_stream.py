@@ -5,6 +5,7 @@ import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from kohya_wrap.base_models.download.answers import check_first_bytes
 from kohya_wrap.base_models.download.chunks import chunks
@@ -12,7 +13,9 @@ from kohya_wrap.base_models.download.link import Link
 from kohya_wrap.base_models.download.part import check_room, discard, part_paths
 from kohya_wrap.base_models.download.request import Downloaded
 from kohya_wrap.base_models.download.tries import BrokenError, Tries
+from kohya_wrap.base_models.errors import ServerError
 from kohya_wrap.base_models.hosts.host import OnProgress
+from kohya_wrap.base_models.redact import public_url
 
 if TYPE_CHECKING:
     from requests import Response
@@ -23,7 +26,10 @@ _TICK = 0.1
 def one_stream(
     link: Link, answer: "Response", target: Path, *, on_progress: OnProgress | None, patience: float
 ) -> Downloaded:
-    """Fetch everything into the temporary file of `target`. `answer`: the open one. Raises a BaseModelError."""
+    """Fetch everything into the temporary file of `target`. `answer`: the open one. Raises a BaseModelError.
+
+    A failed try leaves nothing: it could not be gone on from.
+    """
     tries = Tries(patience)
     while True:
         try:
@@ -37,6 +43,18 @@ def one_stream(
 
 
 def _stream(answer: "Response", target: Path, on_progress: OnProgress | None) -> Downloaded:
+    if answer.status_code != 200:
+        answer.close()
+        what = f"{urlsplit(answer.url).hostname} answers {answer.status_code} in place of the file"
+        raise ServerError(what, where=public_url(answer.url), todo="check the link, or try again later")
+    try:
+        return _write(answer, target, on_progress)
+    except BaseException:
+        discard(target)
+        raise
+
+
+def _write(answer: "Response", target: Path, on_progress: OnProgress | None) -> Downloaded:
     length = answer.headers.get("Content-Length", "")
     total = int(length) if length.isdigit() else 0
     discard(target)

@@ -7,6 +7,7 @@ A line is appended after its bytes were written, and never changed: whenever the
 says is there is there. A torn last line is ignored.
 """
 
+import errno
 import json
 import os
 import shutil
@@ -53,15 +54,16 @@ class Part:
     def load(cls, target: Path, *, hash_is_known: bool) -> "Part | None":
         """Take up what an earlier process left, or give None.
 
-        After a crash of the whole machine the journal may know more than the disk: then it is believed only when a
-        known hash will tell.
+        After a crash of the whole machine the journal may know more than the disk, and a host that names no version
+        may have another file by now: then it is taken up only when a known hash will tell.
         """
         path, journal = part_paths(target)
         try:
             first, *lines = journal.read_text(encoding="utf-8").splitlines()
             head = json.loads(first)
             version = Version(int(head["size"]), str(head["etag"]), str(head["modified"]))
-            usable = path.stat().st_size == version.size and (hash_is_known or head["boot"] == boot())
+            can_tell = hash_is_known or (head["boot"] == boot() and bool(version.etag or version.modified))
+            usable = path.stat().st_size == version.size and can_tell
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return None
         return cls(target, version, Spans(_spans(lines, version.size))) if usable else None
@@ -140,10 +142,13 @@ def boot() -> str:
 
 def _allocate(path: Path, size: int) -> None:
     with path.open("wb") as file:
+        file.truncate(size)
         if size and hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(file.fileno(), 0, size)
-        else:
-            file.truncate(size)
+            try:
+                os.posix_fallocate(file.fileno(), 0, size)
+            except OSError as error:
+                if error.errno not in {errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS}:  # some file systems cannot
+                    raise
 
 
 def _spans(lines: list[str], size: int) -> Iterator[Span]:

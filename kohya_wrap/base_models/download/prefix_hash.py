@@ -4,6 +4,7 @@ import hashlib
 import os
 
 from kohya_wrap.base_models.download.part import Part
+from kohya_wrap.base_models.download.request import FileChangedError
 
 _CHUNK = 1 << 20
 
@@ -24,6 +25,8 @@ class PrefixHash:
             ready = self._wait()
             while self._at < ready and not self._stopped:
                 read = os.preadv(self._part.fd, [buffer[: min(_CHUNK, ready - self._at)]], self._at)
+                if not read:
+                    raise FileChangedError  # somebody has cut the temporary file
                 self._digest.update(buffer[:read])
                 self._at += read
             if self._stopped:

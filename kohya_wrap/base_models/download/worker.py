@@ -36,6 +36,7 @@ class Worker:
         self._tries = Tries(patience)
         self._answer: Response | None = None
         self._worth = SMALLEST
+        self._had = 0
 
     def run(self) -> None:
         """Work. Raises FileChangedError or a BaseModelError when no other connection can go on either."""
@@ -73,8 +74,8 @@ class Worker:
         for chunk in chunks(answer):
             if self._stop.is_set():
                 break
-            self._part.write(at, chunk)
-            at += len(chunk)
+            self._part.write(at, chunk[: span[1] - at])  # a host that sends more than it was asked for is cut short
+            at = min(at + len(chunk), span[1])
             yield at
             if self._should_share(span[1] - at, (at - span[0]) / (time.monotonic() - began)):
                 break
@@ -82,20 +83,21 @@ class Worker:
         self._worth = int(rate * (began - asked) * _PAUSES_WORTH)
 
     def _check(self, answer: "Response", span: Span) -> None:
-        try:
-            version = read_range(answer, span)
-            if version is None or not self._part.version.matches(version):
-                raise FileChangedError
-        except FileChangedError:
+        version = read_range(answer, span)
+        if version is None or not self._part.version.matches(version):
             answer.close()
-            raise
+            raise FileChangedError
 
     def _should_share(self, left: int, rate: float) -> bool:
         return self._pieces.someone_waits and left > 2 * SMALLEST and left > rate * _SLOW
 
     def _goes_on(self, broken: BrokenError) -> bool:
+        """Wait for the next try; False where the host serves the others and not this one, which then retires."""
+        if self._tries.failed == 0:
+            self._had = self._part.done.total
         pause = self._tries.pause(broken)
-        if (pause is None or broken.busy) and self._pieces.retire():
+        gives_up = pause is None or (broken.busy and self._tries.failed > 1)
+        if gives_up and self._part.done.total > self._had and self._pieces.retire():
             return False
         if pause is None:
             raise broken.error

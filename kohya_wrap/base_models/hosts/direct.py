@@ -1,6 +1,7 @@
 """Any https link that no other host understands: what is behind it is only known once it has been fetched."""
 
 import base64
+import hashlib
 import ipaddress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -67,6 +68,7 @@ class DirectLink:
             page="",
             direct=self.shown,
             pinned_link=self.shown,
+            key=hashlib.sha256(self.address.reveal().encode()).hexdigest(),
         )
 
     def source(self, resolved: Resolved, access: Access) -> Source:

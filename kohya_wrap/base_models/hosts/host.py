@@ -41,8 +41,8 @@ class Resolved:
 
     `pinned_link`: a link to exactly this version and file. `page`: for a person's browser. `direct`: the address that
     leads to the bytes, without secrets. `family`: a name in families.FAMILIES where the host says it, else "unknown".
-     `login_needed`: None when the host does not say. `notes`: whole sentences
-    about the choice; `licence`: the host's notes on permissions.
+    `login_needed`: None when the host does not say. `notes`: whole sentences about the choice; `licence`: the host's
+    notes on permissions. `key`: what tells the file from every other where `direct` hides a part; shows no secret.
     """
 
     source: str
@@ -61,6 +61,7 @@ class Resolved:
     licence: tuple[str, ...] = ()
     blocked: BaseModelError | None = None
     family: str = "unknown"
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

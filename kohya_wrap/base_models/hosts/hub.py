@@ -174,7 +174,7 @@ def _unreachable(error: BaseException, access: Access) -> BaseModelError:
     if isinstance(error, FileMetadataError):
         return _strange(access)
     if "certificate" in str(error).lower() or "ssl" in str(error).lower():
-        return tls_error(access.hugging_face)
+        return tls_error(access.hugging_face, str(error))
     return no_network(access.hugging_face)
 
 
