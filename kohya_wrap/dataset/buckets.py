@@ -26,7 +26,8 @@ def assign_buckets(sizes: Iterable[tuple[Size, int]], rules: BucketRules) -> tup
 def bucket_of(size: Size, rules: BucketRules) -> Size:
     """Give the bucket that a picture falls into.
 
-    Without buckets every picture is cropped to the resolution; with bucket_no_upscale the bucket follows the picture.
+    Without buckets every picture is cropped to the resolution; with bucket_no_upscale the bucket follows the picture,
+    and a side of 0 says that the engine would stop at this picture.
     """
     if not rules.enable_bucket:
         return rules.resolution
@@ -35,10 +36,17 @@ def bucket_of(size: Size, rules: BucketRules) -> Size:
     return _nearest(size, _bucket_sizes(rules))
 
 
+def limits(rules: BucketRules) -> tuple[int, int]:
+    """Give the smallest and largest side as the engine takes them: moved outwards to whole steps."""
+    step = rules.bucket_reso_steps
+    return rules.min_bucket_reso // step * step, -(-rules.max_bucket_reso // step) * step
+
+
 @lru_cache(maxsize=32)
 def _bucket_sizes(rules: BucketRules) -> tuple[Size, ...]:
     """List the bucket sizes: for each width in steps the largest height that keeps the area, and both ways round."""
-    step, low, high = rules.bucket_reso_steps, rules.min_bucket_reso, rules.max_bucket_reso
+    step = rules.bucket_reso_steps
+    low, high = limits(rules)
     area = rules.resolution[0] * rules.resolution[1]
     square = int(math.sqrt(area) // step) * step
     sizes = {(square, square)}
@@ -74,8 +82,10 @@ def _shrunk(ratio: float, area: int, step: int) -> Size:
     height_for_width = _to_steps(width / ratio, step)
     height = _to_steps(area / exact_width, step)
     width_for_height = _to_steps(height * ratio, step)
-    error_by_width = abs(width / height_for_width - ratio) if height_for_width else math.inf
-    error_by_height = abs(width_for_height / height - ratio) if height else math.inf
+    if not (height_for_width and height):
+        return 0, 0  # the engine divides by these
+    error_by_width = abs(width / height_for_width - ratio)
+    error_by_height = abs(width_for_height / height - ratio)
     if error_by_width < error_by_height:
         return width, int(width / ratio + 0.5)
     return int(height * ratio + 0.5), height
