@@ -14,7 +14,15 @@ from kohya_wrap.errors import BadResultError
 _MAX_HEADER = 32 << 20
 """Bytes. Headers with the tags of a large dataset reach a few MiB; 100 MiB of JSON would take gigabytes to read."""
 _BELIEVABLE_HEADER = 1 << 32
-_EXPONENT = {"F16": ("<u2", 0x7C00), "BF16": ("<u2", 0x7F80), "F32": ("<u4", 0x7F800000), "F64": ("<u8", 0x7FF << 52)}
+_EXPONENT = {
+    "F16": ("<u2", 0x7C00),
+    "BF16": ("<u2", 0x7F80),
+    "F32": ("<u4", 0x7F800000),
+    "F64": ("<u8", 0x7FF << 52),
+    "F8_E5M2": ("<u1", 0x7C),
+    "F8_E4M3": ("<u1", 0x7F),
+}
+"""Type -> how its numbers are stored, and the bits that are all set in a nan or inf."""
 _SLICE = 1 << 20
 
 
@@ -71,6 +79,8 @@ def read_lora(path: Path, *, todo: str = "look at the end of the run's log for t
         what = "is cut short" if size < announced else "is longer than it announces"
         text = f"the LoRA {what}: {size:,} bytes where its header says {announced:,}"
         raise BadResultError(text, where=str(path), todo=todo)
+    if sum(tensor.end - tensor.begin for tensor in tensors.values()) != announced - 8 - length:
+        raise BadResultError("the LoRA's tensors overlap, or leave gaps", where=str(path), todo=todo)
     return LoraFile(path=path, metadata=metadata, tensors=tensors, data_offset=8 + length)
 
 

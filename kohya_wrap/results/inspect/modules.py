@@ -123,14 +123,11 @@ def _kind(parts: set[str], *, has_conv: bool) -> str:
         ("oft_blocks", "OFT"),
         ("oft_diag", "OFT"),
         ("on_input", "IA3"),
-        ("dora_scale", "DoRA"),
+        ("down", "LoCon" if has_conv else "LoRA"),
+        ("diff", "full difference"),
     )
-    for part, kind in rules:
-        if part in parts:
-            return kind
-    if "down" in parts:
-        return "LoCon" if has_conv else "LoRA"
-    return "full difference" if "diff" in parts else "unknown"
+    kind = next((kind for part, kind in rules if part in parts), "unknown")
+    return f"DoRA ({kind})" if "dora_scale" in parts else kind
 
 
 def _family(modules: tuple[Module, ...]) -> str:

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from kohya_wrap.results.inspect_metadata import TrainingFacts, training_facts
-from kohya_wrap.results.inspect_modules import Structure, structure_of
-from kohya_wrap.results.inspect_norms import Measures, measure
+from kohya_wrap.base_models.header import Header, Tensor
+from kohya_wrap.base_models.identify import identify_header
+from kohya_wrap.errors import BadResultError
+from kohya_wrap.results.inspect.metadata import TrainingFacts, training_facts
+from kohya_wrap.results.inspect.modules import Structure, structure_of
+from kohya_wrap.results.inspect.norms import Measures, measure
 from kohya_wrap.results.lora_file import LoraFile, hashes, read_lora
 from kohya_wrap.results.parameters.resources import loads
 
@@ -68,6 +71,8 @@ def inspect_header(path: Path) -> LoraHeader:
     """
     lora = read_lora(path, todo=_TODO)
     structure, facts = structure_of(lora), training_facts(lora.metadata)
+    if lora.tensors and structure.kind == "unknown":
+        raise BadResultError(_no_lora(lora), where=str(path), todo="give a LoRA's .safetensors file")
     return LoraHeader(
         file=lora,
         size=lora.data_offset + max((tensor.end for tensor in lora.tensors.values()), default=0),
@@ -78,12 +83,19 @@ def inspect_header(path: Path) -> LoraHeader:
     )
 
 
+def _no_lora(lora: LoraFile) -> str:
+    """Say what a file without a LoRA's tensors is, by their names."""
+    tensors = {name: Tensor(info.dtype, info.shape) for name, info in lora.tensors.items()}
+    found = identify_header(Header(tensors, 0))
+    if found.kind in {"lora", "other"}:
+        return "is no LoRA: none of its tensors is named like those of a LoRA"
+    return f"is no LoRA but {'a base model, ' if found.kind == 'checkpoint' else ''}{found}"
+
+
 def _notes(lora: LoraFile, structure: Structure, facts: TrainingFacts) -> list[str]:
     notes = []
     if not lora.tensors:
         notes.append("it holds no tensors")
-    elif structure.kind == "unknown":
-        notes.append("its tensors are not named like those of a LoRA")
     if not lora.metadata:
         notes.append("it has no metadata: how it was trained is not known")
     if "unknown" not in {structure.family, facts.family} and structure.family != facts.family:

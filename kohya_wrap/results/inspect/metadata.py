@@ -1,11 +1,19 @@
 """What a LoRA's metadata tells of its training: sd-scripts' ss_ keys, the Model Spec's, those of other trainers."""
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from kohya_wrap.results.inspect.tags import (
+    DatasetFolder,
+    activation_tags,
+    dataset_folders,
+    datasets_of,
+    subsets_of,
+    tag_frequencies,
+    total_counts,
+    whole,
+)
 from kohya_wrap.results.parameters.resources import loads
 
 _ARCHITECTURES = (
@@ -35,27 +43,11 @@ _BASE_LICENCES = {
 _SETTINGS = (
     *("resolution", "batch_size_per_device", "total_batch_size", "learning_rate", "unet_lr", "text_encoder_lr"),
     *("optimizer", "lr_scheduler", "lr_warmup_steps", "min_snr_gamma", "noise_offset", "clip_skip", "seed"),
-    *(
-        "mixed_precision",
-        "max_token_length",
-        "network_module",
-        "network_args",
-        "network_dropout",
-        "gradient_checkpointing",
-    ),
+    *("mixed_precision", "max_token_length", "network_module", "network_args", "network_dropout"),
+    *("gradient_checkpointing", "cache_latents", "noise_offset", "multires_noise_iterations", "loss_type"),
     *("shuffle_caption", "keep_tokens", "flip_aug", "training_comment"),
 )
 _HEX = re.compile(r"[0-9a-f]{8,64}")
-_REPEATS = re.compile(r"\d+_(.+)")
-
-
-@dataclass(frozen=True, slots=True)
-class DatasetFolder:
-    """One folder it was trained on: pictures without repeats, and how often each was shown per epoch."""
-
-    name: str
-    images: int
-    repeats: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +83,9 @@ class TrainingFacts:
 def training_facts(metadata: Mapping[str, str]) -> TrainingFacts:
     """Read the metadata of a LoRA; never raises, whatever the values are."""
     said = {key: value for key, value in metadata.items() if value not in {"", "None"}}
-    folders = _folders(said)
-    tags = _frequencies(said)
-    activation, by = _activation(said, folders, tags)
+    folders = dataset_folders(said)
+    tags = tag_frequencies(said)
+    activation, by = activation_tags(said, folders, tags)
     return TrainingFacts(
         title=said.get("modelspec.title") or said.get("ss_output_name", ""),
         family=(family := _family(said)),
@@ -104,12 +96,12 @@ def training_facts(metadata: Mapping[str, str]) -> TrainingFacts:
         base_hash=_hex(said.get("ss_sd_model_hash")),
         activation_tags=activation,
         activation_tags_by=by,
-        tag_counts=_total(tags.values()),
+        tag_counts=total_counts(tags.values()),
         folders=folders,
-        train_images=_int(said.get("ss_num_train_images")),
-        steps=_int(said.get("ss_steps")),
-        epoch=_int(said.get("ss_epoch")),
-        epochs=_int(said.get("ss_num_epochs")),
+        train_images=whole(said.get("ss_num_train_images")),
+        steps=whole(said.get("ss_steps")),
+        epoch=whole(said.get("ss_epoch")),
+        epochs=whole(said.get("ss_num_epochs")),
         seconds=_seconds(said),
         engine=_engine(said),
         licence=_licence(said, family),
@@ -123,70 +115,6 @@ def _family(said: Mapping[str, str]) -> str:
     by_version = (family for start, family in _VERSIONS if version.startswith(start))
     by_architecture = (family for start, family in _ARCHITECTURES if architecture.startswith(start))
     return next(by_version, next(by_architecture, "unknown"))
-
-
-def _frequencies(said: Mapping[str, str]) -> dict[str, dict[str, int]]:
-    """Give tag counts per folder, tags in order of their first appearance."""
-    folders = loads(said.get("ss_tag_frequency", ""))
-    return {
-        str(folder): {str(tag).strip(): count for tag, count in tags.items() if isinstance(count, int)}
-        for folder, tags in (folders.items() if isinstance(folders, dict) else ())
-        if isinstance(tags, dict)
-    }
-
-
-def _total(folders: Iterable[Mapping[str, int]]) -> dict[str, int]:
-    total: Counter[str] = Counter()
-    for tags in folders:
-        total.update(tags)
-    return dict(total.most_common())
-
-
-def _folders(said: Mapping[str, str]) -> tuple[DatasetFolder, ...]:
-    dirs = loads(said.get("ss_dataset_dirs", ""))
-    return tuple(
-        DatasetFolder(str(name), _int(entry.get("img_count")), _int(entry.get("n_repeats")))
-        for name, entry in (dirs.items() if isinstance(dirs, dict) else ())
-        if isinstance(entry, dict)
-    )
-
-
-def _subsets(said: Mapping[str, str]) -> list[dict[str, Any]]:
-    datasets = loads(said.get("ss_datasets", ""))
-    found = (
-        [dataset.get("subsets") for dataset in datasets if isinstance(dataset, dict)]
-        if isinstance(datasets, list)
-        else []
-    )
-    return [subset for subsets in found if isinstance(subsets, list) for subset in subsets if isinstance(subset, dict)]
-
-
-def _activation(
-    said: Mapping[str, str], folders: tuple[DatasetFolder, ...], tags: Mapping[str, Mapping[str, int]]
-) -> tuple[tuple[str, ...], str]:
-    """Find the tags that call the LoRA: as said, else those kept in front, else those on every picture."""
-    if phrase := said.get("modelspec.trigger_phrase", ""):
-        return _unique(phrase.split(",")), "its trigger phrase"
-    subsets = _subsets(said)
-    kept = max(
-        (_int(value) for value in (said.get("ss_keep_tokens"), *(s.get("keep_tokens") for s in subsets))), default=0
-    )
-    images = {folder.name: folder.images for folder in folders}
-    common = [[tag for tag, count in of.items() if count >= images.get(name, count + 1)] for name, of in tags.items()]
-    if kept and any(common):
-        return _unique(
-            tag for found in common for tag in found[:kept]
-        ), f"the first {kept} tags of the captions (keep_tokens)"
-    if any(common):
-        return _unique(tag for found in common for tag in found), "tags on every picture"
-    if tokens := _unique(str(subset.get("class_tokens") or "") for subset in subsets):
-        return tokens, "class_tokens"
-    named = [match[1] for folder in folders if (match := _REPEATS.fullmatch(folder.name))]
-    return (_unique(named), "the folder's name") if named else ((), "")
-
-
-def _unique(texts: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(text.strip() for text in texts if text.strip()))
 
 
 def _engine(said: Mapping[str, str]) -> str:
@@ -214,11 +142,9 @@ def _licence(said: Mapping[str, str], family: str) -> str:
 
 def _settings(said: Mapping[str, str]) -> dict[str, str]:
     settings = {key: said[f"ss_{key}"] for key in _SETTINGS if f"ss_{key}" in said}
-    first = next(iter(_subsets(said)), {})
-    datasets = loads(said.get("ss_datasets", ""))
-    whole = datasets[0] if isinstance(datasets, list) and datasets and isinstance(datasets[0], dict) else {}
+    first, dataset = next(iter(subsets_of(said)), {}), next(iter(datasets_of(said)), {})
     for key in ("resolution", "batch_size_per_device", "shuffle_caption", "keep_tokens", "flip_aug"):
-        value = first.get(key, whole.get(key))
+        value = first.get(key, dataset.get(key))
         if value is not None:
             text = "x".join(map(str, value)) if isinstance(value, list) else str(value)
             settings.setdefault(key, text)
@@ -233,10 +159,6 @@ def _seconds(said: Mapping[str, str]) -> float | None:
 def _hex(text: str | None) -> str:
     text = (text or "").lower()
     return text if _HEX.fullmatch(text) else ""
-
-
-def _int(value: object) -> int:
-    return int(str(value)) if re.fullmatch(r"\d{1,12}", str(value)) else 0
 
 
 def _float(text: str | None) -> float | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kohya_wrap.errors import OutputError
 from kohya_wrap.files import output_error
-from kohya_wrap.results.inspect_modules import block_order
+from kohya_wrap.results.inspect.modules import block_order
 
 _COLORS = ("#8e6c8a", "#3b7ea1", "#c4820e", "#3f8f5f", "#a3463c", "#6b7a8f", "#6b7a8f", "#999999")
 _PARTS = ("text encoder", "down", "middle", "up", "double", "single", "layers", "other")

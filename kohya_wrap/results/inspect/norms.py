@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kohya_wrap.results.inspect_modules import Module, Structure, block_order
+from kohya_wrap.results.inspect.modules import Module, Structure, block_order
 from kohya_wrap.results.lora_file import LoraFile, TensorInfo, not_finite
 
 if TYPE_CHECKING:
