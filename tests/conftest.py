@@ -1,8 +1,10 @@
 """What tests of several rooms need: the engine's environment, the checkout, and the project's shared material."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from kohya_wrap.engines.checkout import checkout_folder, read_pin
 from kohya_wrap.engines.checkout import is_ready as checkout_is_ready
@@ -53,6 +55,45 @@ def sd_scripts_checkout() -> Path:
     if not checkout_is_ready(folder, pin):
         pytest.skip(f"sd-scripts {pin.commit[:12]} is not there (make setup); looked in {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def sd15(engine_python: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Make a base model of SD 1.5's size with random weights, and the folder that holds its tokenizer."""
+    folder = tmp_path_factory.mktemp("sd15")
+    script = ROOT / "tests" / "bases" / "make_sd15_base.py"
+    argv = (str(engine_python), str(script), str(folder / "base"), str(folder / "tokenizers"))
+    subprocess.run(argv, check=True, capture_output=True)
+    return folder / "base", folder / "tokenizers"
+
+
+@pytest.fixture(scope="session")
+def sd15_base(sd15: tuple[Path, Path]) -> Path:
+    """Give a random base model in diffusers' format, fp16, 2 GB."""
+    return sd15[0]
+
+
+@pytest.fixture(scope="session")
+def sd15_tokenizers(sd15: tuple[Path, Path]) -> Path:
+    """Give the folder for sd_scripts.tokenizer_cache_dir, without which the engine asks Hugging Face."""
+    return sd15[1]
+
+
+@pytest.fixture(scope="session")
+def sd15_run(sd15: tuple[Path, Path], sd_scripts_checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Give the overrides with which the preset one-image trains for real on the CPU: 2 epochs of 2 steps."""
+    assert sd_scripts_checkout.is_dir()
+    picture = tmp_path_factory.mktemp("picture") / "tiger.png"
+    Image.effect_noise((96, 96), 90).convert("RGB").save(picture)
+    picture.with_suffix(".txt").write_text("lakto_tiger, red eyes, feral", encoding="utf-8")
+    return [
+        f"setup.optional_custom_training_model_url={sd15[0]}",
+        f"sd_scripts.tokenizer_cache_dir={sd15[1]}",
+        f"dataset.images={picture}",
+        "processing.resolution=64",
+        "steps.num_repeats=4",
+        "steps.how_many=2",
+    ]
 
 
 @pytest.fixture(scope="session")

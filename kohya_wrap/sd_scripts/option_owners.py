@@ -92,7 +92,6 @@ OURS: Mapping[str, str] = {
     "log_prefix": "kohya_wrap gives every run its own folder",
     "save_model_as": "kohya_wrap checks and names .safetensors files only",
     "no_metadata": "kohya_wrap reads the metadata back to check the result",
-    "tokenizer_cache_dir": "kohya_wrap finds the tokenizer itself",
     "config_file": "kohya_wrap writes the training file (extras.override_config_file takes one of yours)",
     "output_config": "with it the engine writes a file and trains nothing",
     "dataset_config": "kohya_wrap writes the dataset file (extras.override_dataset_config_file takes one of yours)",
@@ -116,5 +115,5 @@ NETWORK_ARGS_FIELDS: Mapping[str, str] = {
 }
 """Keys of network_args that a field sets; other keys may be given, and are appended."""
 
-PATH_OPTIONS = frozenset({"sample_prompts", "base_weights", "log_tracker_config"})
-"""Free options that name files which must be there; a relative one starts where the preset's paths do."""
+PATH_OPTIONS = frozenset({"sample_prompts", "base_weights", "log_tracker_config", "tokenizer_cache_dir"})
+"""Free options that name files or folders which must be there; a relative one starts where the preset's paths do."""

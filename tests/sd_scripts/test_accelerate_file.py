@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from engine_env import python
 from helpers_sd_scripts import CPU, GPU
 
 from kohya_wrap.config import HardwareChoices
@@ -40,7 +39,7 @@ def test_several_gpus() -> None:
 
 @pytest.mark.engine
 @pytest.mark.parametrize("choices", [CPU, GPU, TWO])
-def test_accelerate_reads_it(choices: HardwareChoices, tmp_path: Path) -> None:
+def test_accelerate_reads_it(choices: HardwareChoices, tmp_path: Path, engine_python: Path) -> None:
     """accelerate's own loader takes the file: every key is known to it."""
     path = tmp_path / "accelerate.yaml"
     path.write_text(accelerate_yaml(choices, ""))
@@ -48,5 +47,5 @@ def test_accelerate_reads_it(choices: HardwareChoices, tmp_path: Path) -> None:
         "import sys; from accelerate.commands.config.config_args import load_config_from_file as load\n"
         "config = load(sys.argv[1]); print(config.num_processes, config.use_cpu)"
     )
-    done = subprocess.run((str(python()), "-c", program, str(path)), check=True, capture_output=True, text=True)
+    done = subprocess.run((str(engine_python), "-c", program, str(path)), check=True, capture_output=True, text=True)
     assert done.stdout.split() == [str(choices.num_processes), str(choices.use_cpu)]

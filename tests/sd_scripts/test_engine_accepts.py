@@ -5,7 +5,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from engine_env import checkout, python
 from helpers_sd_scripts import GOLDEN, SHAPES, make_job
 
 pytestmark = pytest.mark.sd_scripts
@@ -35,12 +34,16 @@ print("ANSWER" + json.dumps(answers))
 
 
 @pytest.fixture(scope="module")
-def answers() -> dict[str, dict[str, object]]:
+def answers(engine_python: Path, sd_scripts_checkout: Path) -> dict[str, dict[str, object]]:
     """What the engine read of each golden pair, in one process: importing it takes seconds."""
     pairs = [str(GOLDEN / f"{name}.{kind}.toml") for name in SHAPES for kind in ("training", "dataset")]
-    folder = checkout()
     done = subprocess.run(
-        (str(python()), "-c", PROGRAM, *pairs), cwd=folder, capture_output=True, text=True, check=False, timeout=300
+        (str(engine_python), "-c", PROGRAM, *pairs),
+        cwd=sd_scripts_checkout,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     read: dict[str, dict[str, object]] = json.loads(done.stdout.rpartition("ANSWER")[2])

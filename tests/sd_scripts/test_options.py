@@ -7,7 +7,6 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from engine_env import checkout
 from helpers_sd_scripts import PROJECT_ROOT, SHARED
 
 from kohya_wrap.config import TrainConfig
@@ -40,9 +39,9 @@ def test_is_of_the_pinned_commit() -> None:
 
 
 @pytest.mark.sd_scripts
-def test_is_what_the_checkout_gives() -> None:
+def test_is_what_the_checkout_gives(sd_scripts_checkout: Path) -> None:
     """`make options` on the pinned checkout would change nothing."""
-    assert render(checkout()) == OPTIONS_FILE.read_text()
+    assert render(sd_scripts_checkout) == OPTIONS_FILE.read_text()
 
 
 def test_loads_in_ten_milliseconds() -> None:
@@ -93,7 +92,13 @@ def test_the_tables_speak_of_real_options() -> None:
 
 def test_what_the_files_contain_is_owned(golden_keys: set[str]) -> None:
     """Every option that a training file of ours can contain cannot be given a second time under [sd_scripts]."""
-    free = golden_keys - FIELDS.keys() - OURS.keys() - {"network_args", "v_parameterization", "prior_loss_weight"}
+    free = (
+        golden_keys
+        - FIELDS.keys()
+        - OURS.keys()
+        - {"network_args", "v_parameterization", "prior_loss_weight"}
+        - PATH_OPTIONS
+    )
     assert free == set()
 
 
