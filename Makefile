@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SOURCES := kohya_wrap tests
+FAST := not engine and not sd_scripts and not bench
 
 .PHONY: train setup check test bench golden options clean help
 
@@ -32,12 +33,13 @@ check: $(STAMP) ## format, lint, types, import direction, fast tests
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
-	$(BIN)/pytest -q -m "not engine and not sd_scripts and not bench" -n 2
+	$(BIN)/pytest -q -m "$(FAST)" -n 2
 
 test: $(STAMP) ## every test, after setting up what they need
 	@$(BIN)/kohya-wrap setup --engine embedded
 	@$(BIN)/kohya-wrap setup --engine sd-scripts || echo "sd-scripts cannot be fetched here: the tests that need it are skipped."
-	$(BIN)/pytest -m "not bench"
+	$(BIN)/pytest -q -m "$(FAST)" -n 2
+	$(BIN)/pytest -m "engine or sd_scripts"
 
 bench: $(STAMP) ## the figures in the README
 	@$(BIN)/kohya-wrap setup --engine embedded

@@ -48,23 +48,28 @@ def print_rows(rows: Sequence[tuple[str, str]]) -> None:
 def plan_rows(plan: Plan) -> list[tuple[str, str]]:
     """Describe a plan for a person, most wanted first."""
     config, steps, data = plan.config, plan.steps, plan.dataset
-    names = plan.lora_names
-    span = names[0] if len(names) == 1 else f"{names[0]} … {names[-1]} ({len(names)} files)"
-    run = plan.project.run(EXAMPLE_RUN)
-    buckets = [bucket for group in data.groups for bucket in group.buckets]
     reg = f", {data.reg_images} regularization" if data.reg_images else ""
     return [
         ("preset", f"{plan.preset.name} ({plan.preset.path})"),
         ("trains", f"{config.structure.lora_type}, rank {config.structure.network_dim}, on {_base_text(plan)}"),
         ("engine", f"{plan.engine.name}, {_engine_state(plan)}"),
         ("pictures", f"{len(data.pictures)}, {data.train_images} with repeats{reg}, from {plan.project.dataset}"),
-        ("buckets", ", ".join(f"{b.width}x{b.height}: {b.count}" for b in buckets) or "none"),
+        *(_training_rows(plan) if steps.total_steps else ()),
+        *[("choices" if index == 0 else "", text) for index, (_, text) in enumerate(plan.choices.reasons)],
+    ]
+
+
+def _training_rows(plan: Plan) -> list[tuple[str, str]]:
+    """Describe what only a plan with pictures has."""
+    config, steps, names = plan.config, plan.steps, plan.lora_names
+    buckets = [bucket for group in plan.dataset.groups for bucket in group.buckets]
+    return [
+        ("buckets", ", ".join(f"{b.width}x{b.height}: {b.count}" for b in buckets)),
         ("length", _length(plan)),
         ("warm-up", f"{steps.warmup_steps} steps, then {config.learning.lr_scheduler}"),
         ("LoRAs", f"{plan.project.output}/"),
-        ("", span),
-        ("record", str(run.folder)),
-        *[("choices" if index == 0 else "", text) for index, (_, text) in enumerate(plan.choices.reasons)],
+        ("", names[0] if len(names) == 1 else f"{names[0]} … {names[-1]} ({len(names)} files)"),
+        ("record", str(plan.project.run(EXAMPLE_RUN).folder)),
     ]
 
 
@@ -89,7 +94,9 @@ def _length(plan: Plan) -> str:
 def _engine_state(plan: Plan) -> str:
     if plan.status.missing:
         return "not set up yet: `kohya-wrap setup` or the first `train` does it"
-    return f"commit {plan.status.commit[:12]}, ready"
+    commit = plan.status.commit
+    called = f"commit {commit[:12]}" if len(commit) == 40 else f"version {commit}"
+    return f"{called}, ready"
 
 
 def size_text(size: int) -> str:
