@@ -2,20 +2,24 @@
 
 import os
 import shutil
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
 
 from filelock import FileLock
 
 from kohya_wrap._version import __version__
+from kohya_wrap.base_models.named import TINY_RANDOM
 from kohya_wrap.base_models.types import BaseModelFile
-from kohya_wrap.config import EngineConfig, HardwareChoices, TrainConfig
+from kohya_wrap.config import EngineConfig, HardwareChoices, SetupConfig, TrainConfig
 from kohya_wrap.engines.command import fixed_environment, training_plan
 from kohya_wrap.engines.embedded.honoured import (
     HONOURED_DATASET_KEYS,
     HONOURED_TRAINING_KEYS,
     OPTIMIZERS,
     TRAINING,
+    dataset_refusals,
     refusals,
 )
 from kohya_wrap.engines.engine import EngineStatus, Say
@@ -29,6 +33,7 @@ from kohya_wrap.paths import CachePaths, RunPaths
 from kohya_wrap.sd_scripts.option_owners import FIELDS
 
 FOLDER = Path(__file__).with_name("embedded")
+SINGLE_FILES = frozenset({".safetensors", ".ckpt", ".pt"})
 USE_SD_SCRIPTS = 'set engine.name = "sd-scripts", which does'
 
 HONOURED_OPTIONS = HONOURED_TRAINING_KEYS | HONOURED_DATASET_KEYS | {"dataset_repeats", "train_data_dir"}
@@ -40,6 +45,9 @@ HONOURED_VALUES: Mapping[str, tuple[object, ...]] = {
     "engine.attention": ("auto", "sdpa", "none"),
     "engine.max_data_loader_n_workers": (-1, 0),
     "engine.fidelity": ("hardware",),
+    "engine.cache_latents": (True,),
+    "extras.override_config_file": ("",),
+    "extras.override_dataset_config_file": ("",),
 }
 """Fields of which only these values are honoured. AdamW8bit becomes AdamW, because this engine runs on the CPU."""
 NO_EFFECT: Mapping[str, object] = {"training.clip_skip": 1, "training.max_token_length": 75}
@@ -62,6 +70,8 @@ class EmbeddedEngine:
             for said in refusals({option: value}, TRAINING, "sd_scripts")
         ]
         found += _unhonoured_fields(config)
+        found += _custom_dataset(config.extras.custom_dataset)
+        found += _single_file_base(config.setup)
         found += self._installation.faults if config.engine.python else ()
         return found
 
@@ -117,6 +127,27 @@ def _unhonoured_fields(config: TrainConfig) -> Iterator[Problem]:
                 yield Problem(field, f"the embedded engine does not honour {value} (it knows {known})", USE_SD_SCRIPTS)
         elif value and value != NO_EFFECT.get(field) and not _is_honoured(field):
             yield Problem(field, "the embedded engine does not honour this field", USE_SD_SCRIPTS)
+
+
+def _custom_dataset(text: str) -> Iterator[Problem]:
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return  # the dataset room says so
+    for said in dataset_refusals(document):
+        yield Problem("extras.custom_dataset", said, USE_SD_SCRIPTS)
+
+
+def _single_file_base(setup: SetupConfig) -> Iterator[Problem]:
+    """Refuse base models that are one file by their name; a link that only turns out to be one fails at the load."""
+    given = setup.optional_custom_training_model_url
+    todo = f'give a diffusers folder, or training_model = "{TINY_RANDOM}"; or {USE_SD_SCRIPTS}'
+    if given and PurePosixPath(urlsplit(given).path).suffix.lower() in SINGLE_FILES:
+        what = "the embedded engine reads a diffusers folder, not a single file"
+        yield Problem("setup.optional_custom_training_model_url", what, todo)
+    elif not given and setup.training_model != TINY_RANDOM:
+        what = f"{setup.training_model} is a single file, and the embedded engine reads a diffusers folder"
+        yield Problem("setup.training_model", what, todo)
 
 
 def _is_honoured(field: str) -> bool:

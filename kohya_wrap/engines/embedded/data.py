@@ -16,6 +16,10 @@ from settings import DatasetSettings, SubsetSettings
 ENDINGS = tuple(ending for lower in (".png", ".jpg", ".jpeg", ".webp", ".bmp") for ending in (lower, lower.upper()))
 
 
+STEP = 64
+"""Pixels. Sides of buckets that a Stable Diffusion 1.x U-Net takes are multiples of it."""
+
+
 @dataclass
 class Item:
     """One picture. `bucket` in pixels; `latents`: as it is and, with flip_aug, mirrored, each 4 x H/8 x W/8."""
@@ -40,8 +44,10 @@ class Dataset:
     """One [[datasets]] entry with its pictures in buckets."""
 
     def __init__(self, settings: DatasetSettings) -> None:
+        check_rules(settings)
         self.settings = settings
-        self.items = [item for subset in settings.subsets for item in _items(subset)]
+        self.subsets = _unique(settings.subsets)
+        self.items = [item for subset in self.subsets for item in _items(subset)]
         sizes = bucket_sizes(settings)
         for item in self.items:
             item.bucket = nearest(item.size, sizes) if settings.enable_bucket else settings.resolution
@@ -63,13 +69,38 @@ class Dataset:
         return sum(math.ceil(len(items) / self.settings.batch_size) for items in self.buckets().values())
 
     def tag_frequency(self) -> dict[str, dict[str, int]]:
-        """Count tags by folder name, each caption once."""
+        """Count tags in lower case by folder name, each caption once."""
         counted: dict[str, dict[str, int]] = {}
         for item in self.items:
             tags = Counter(counted.setdefault(item.subset.image_dir.name, {}))
-            tags.update(tag.strip() for tag in item.caption.split(",") if tag.strip())
+            tags.update(tag.strip().lower() for tag in item.caption.split(",") if tag.strip())
             counted[item.subset.image_dir.name] = dict(tags)
         return counted
+
+
+def check_rules(settings: DatasetSettings) -> None:
+    """Stop where sd-scripts stops, in its words. Raises AssertionError."""
+    if settings.enable_bucket:
+        step, (low, high) = settings.bucket_reso_steps, bucket_limits(settings)
+        assert step % STEP == 0, f"bucket_reso_steps is {step}. it must be divisible by {STEP}."  # noqa: S101
+        assert low <= min(settings.resolution), "min_bucket_reso must be equal or less than resolution"  # noqa: S101
+        assert high >= max(settings.resolution), "max_bucket_reso must be equal or greater than resolution"  # noqa: S101
+
+
+def bucket_limits(settings: DatasetSettings) -> tuple[int, int]:
+    """Give the smallest and the largest side, widened to whole steps."""
+    step = settings.bucket_reso_steps
+    return settings.min_bucket_reso // step * step, math.ceil(settings.max_bucket_reso / step) * step
+
+
+def _unique(subsets: Sequence[SubsetSettings]) -> list[SubsetSettings]:
+    """Leave out a folder that stands twice, as sd-scripts does."""
+    found: dict[Path, SubsetSettings] = {}
+    for subset in subsets:
+        if subset.image_dir in found:
+            log(f"ignore duplicated subset with image_dir={str(subset.image_dir)!r}: use the first one")
+        found.setdefault(subset.image_dir, subset)
+    return list(found.values())
 
 
 def _items(subset: SubsetSettings) -> list[Item]:
@@ -89,14 +120,15 @@ def _size(path: Path) -> tuple[int, int]:
 def _caption(path: Path, subset: SubsetSettings) -> str:
     file = path.with_suffix(subset.caption_extension) if subset.caption_extension else None
     if file is not None and file.is_file():
-        lines = file.read_text(encoding="utf-8-sig").strip().splitlines()
-        return lines[0].strip() if lines else ""
+        text = file.read_text(encoding="utf-8-sig")
+        assert text, f"caption file is empty: {file}"  # noqa: S101 - as sd-scripts says it
+        return text.partition("\n")[0].strip()
     return subset.class_tokens or ""
 
 
 def bucket_sizes(settings: DatasetSettings) -> list[tuple[int, int]]:
     """List bucket sizes: for each width the largest height that keeps the area, and both ways round."""
-    step, low, high = settings.bucket_reso_steps, settings.min_bucket_reso, settings.max_bucket_reso
+    step, (low, high) = settings.bucket_reso_steps, bucket_limits(settings)
     area = settings.resolution[0] * settings.resolution[1]
     square = int(math.sqrt(area) // step) * step
     sizes = {(square, square)}

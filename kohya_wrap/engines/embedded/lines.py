@@ -24,7 +24,7 @@ def log_dataset(number: int, dataset: "Dataset") -> None:
         log(f"  max_bucket_reso: {settings.max_bucket_reso}")
         log(f"  bucket_reso_steps: {settings.bucket_reso_steps}")
         log("  bucket_no_upscale: False")
-    for index, subset in enumerate(settings.subsets):
+    for index, subset in enumerate(dataset.subsets):
         log(f"  [Subset {index} of Dataset {number}]")
         log(f'    image_dir: "{subset.image_dir}"')
         log(f"    image_count: {sum(item.subset is subset for item in dataset.items)}")

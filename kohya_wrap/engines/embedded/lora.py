@@ -16,6 +16,8 @@ from torch import nn
 ADAPTER = "default"
 UNET_BLOCKS = "Transformer2DModel"
 TEXT_BLOCKS = ("CLIPAttention", "CLIPSdpaAttention", "CLIPMLP")
+NOT_LOADED = "Error(s) in loading state_dict for LoRANetwork:"
+"""torch's own words, by which the wrapper knows the failure."""
 
 
 @dataclass(frozen=True)
@@ -32,18 +34,22 @@ class Part:
 
 @dataclass(frozen=True)
 class Network:
-    """The whole LoRA. `text_encoder` is None when only the U-Net is trained."""
+    """The whole LoRA. A part is None when only the other one is trained."""
 
     dim: int
     alpha: float
-    unet: Part
+    unet: Part | None
     text_encoder: Part | None
+
+    def parts(self) -> list[Part]:
+        """Give what is trained, text encoder first."""
+        return [part for part in (self.text_encoder, self.unet) if part]
 
     def state_dict(self, dtype: torch.dtype) -> dict[str, torch.Tensor]:
         """Give kohya's tensors: down, up and alpha of each module, sorted by key, on the CPU."""
         tensors = {}
-        for part in (self.text_encoder, self.unet):
-            for name, layer in part.layers.items() if part else ():
+        for part in self.parts():
+            for name, layer in part.layers.items():
                 weights = _weights(layer)
                 tensors[f"{name}.alpha"] = torch.tensor(float(self.alpha)).to(dtype)
                 tensors[f"{name}.lora_down.weight"] = weights["down"].detach().cpu().to(dtype).contiguous()
@@ -51,19 +57,23 @@ class Network:
         return dict(sorted(tensors.items()))
 
 
-def create_network(base: BaseModel, *, dim: int, alpha: float, train_text_encoder: bool) -> Network:
+def create_network(
+    base: BaseModel, *, dim: int, alpha: float, train_text_encoder: bool = True, train_unet: bool = True
+) -> Network:
     """Put LoRA layers into the model, lora_down random and lora_up zero, from torch's generator."""
     log("import network module: networks.lora")
     log(f"create LoRA network. base dim (rank): {dim}, alpha: {alpha}")
-    text = None
+    text = unet = None
     if train_text_encoder:
         text = _add(base.text_encoder, "lora_te", _text_targets(base.text_encoder), dim, alpha)
         log(f"create LoRA for Text Encoder: {len(text.layers)} modules.")
-    unet = _add(base.unet, "lora_unet", _unet_targets(base.unet), dim, alpha)
-    log(f"create LoRA for U-Net: {len(unet.layers)} modules.")
+    if train_unet:
+        unet = _add(base.unet, "lora_unet", _unet_targets(base.unet), dim, alpha)
+        log(f"create LoRA for U-Net: {len(unet.layers)} modules.")
     if text:
         log(f"enable LoRA for text encoder: {len(text.layers)} modules")
-    log(f"enable LoRA for U-Net: {len(unet.layers)} modules")
+    if unet:
+        log(f"enable LoRA for U-Net: {len(unet.layers)} modules")
     return Network(dim, alpha, unet, text)
 
 
@@ -104,15 +114,17 @@ def _weights(layer: LoraLayer) -> dict[str, nn.Parameter]:
 
 @torch.no_grad()
 def load_weights(network: Network, file: Path) -> None:
-    """Go on from an existing LoRA of the same rank. Raises RuntimeError where modules or shapes differ."""
+    """Go on from an existing LoRA of the same rank and alpha. Raises RuntimeError where modules or numbers differ."""
     log(f"load network weights from {file}")
     tensors = load_file(file)
-    for part in (network.text_encoder, network.unet):
-        for name, layer in part.layers.items() if part else ():
+    expected = network.state_dict(torch.float32)
+    wrong = [key for key in expected if key not in tensors or tensors[key].shape != expected[key].shape]
+    wrong += [key for key in tensors if key not in expected]
+    if wrong:
+        raise RuntimeError(f"{NOT_LOADED} {wrong[0]} is missing, of another shape, or not trained here")
+    for part in network.parts():
+        for name, layer in part.layers.items():
+            if float(tensors[f"{name}.alpha"]) != network.alpha:
+                raise RuntimeError(f"{NOT_LOADED} {name}.alpha is {float(tensors[f'{name}.alpha'])}")
             for kind, weight in _weights(layer).items():
-                key = f"{name}.lora_{kind}.weight"
-                if key not in tensors or tensors[key].shape != weight.shape:
-                    raise RuntimeError(
-                        f"Error(s) in loading state_dict for LoRANetwork: {key} is missing or of another shape"
-                    )
-                weight.copy_(tensors[key])
+                weight.copy_(tensors[f"{name}.lora_{kind}.weight"])

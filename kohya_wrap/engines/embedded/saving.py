@@ -24,7 +24,7 @@ UNSET = {
         "validate_every_n_epochs validate_every_n_steps validation_seed"
     ),
     "False": (
-        "debiased_estimation fp8_base fp8_base_unet full_fp16 gradient_checkpointing ip_noise_gamma_random_strength "
+        "debiased_estimation fp8_base fp8_base_unet full_fp16 ip_noise_gamma_random_strength "
         "lowram noise_offset_random_strength v2 zero_terminal_snr"
     ),
     "0": "caption_dropout_every_n_epochs num_reg_images num_validation_images",
@@ -38,14 +38,13 @@ def job_metadata(
 ) -> dict[str, str]:
     """Give the metadata that is the same for every file of a training, every value as text."""
     get = settings.get
-    unet_only = get("network_train_unet_only", False)
     base = Path(get("pretrained_model_name_or_path"))
     known: dict[str, Any] = {
         "session_id": int(started * 1000) % 2**32,
         "training_started_at": started,
         "output_name": get("output_name"),
         "learning_rate": get("learning_rate"),
-        "text_encoder_lr": 0.0 if unet_only else get("text_encoder_lr"),
+        "text_encoder_lr": 0.0 if get("network_train_unet_only") else get("text_encoder_lr"),
         "unet_lr": get("unet_lr"),
         "num_train_images": sum(dataset.num_train_images for dataset in datasets),
         "num_batches_per_epoch": batches,
@@ -62,10 +61,11 @@ def job_metadata(
         "clip_skip": get("clip_skip"),
         "max_token_length": get("max_token_length"),
         "cache_latents": get("cache_latents", False),
-        "seed": get("seed"),
+        "gradient_checkpointing": get("gradient_checkpointing", False),
+        "seed": settings.seed,
         "multires_noise_discount": 0.3,
         "sd_scripts_commit_hash": "embedded",
-        "optimizer": f"torch.optim.{get('optimizer_type', 'AdamW')}",
+        "optimizer": _optimizer(get("optimizer_type", "AdamW"), get("optimizer_args", [])),
         "max_grad_norm": get("max_grad_norm", 1.0),
         "prior_loss_weight": get("prior_loss_weight", 1.0),
         "min_snr_gamma": get("min_snr_gamma"),
@@ -74,7 +74,8 @@ def job_metadata(
         "huber_scale": 1.0,
         "huber_c": 0.1,
         "datasets": json.dumps([_dataset(dataset) for dataset in datasets]),
-        "tag_frequency": json.dumps({k: v for dataset in datasets for k, v in dataset.tag_frequency().items()}),
+        # A folder that several datasets use is counted once, as the first has it.
+        "tag_frequency": json.dumps({k: v for each in reversed(datasets) for k, v in each.tag_frequency().items()}),
         "dataset_dirs": json.dumps(_folders(datasets)),
         "sd_model_hash": "IsADirectory",
         "new_sd_model_hash": "IsADirectory",
@@ -84,15 +85,20 @@ def job_metadata(
     return {f"ss_{name}": str(value) for name, value in {**unset, **known}.items()}
 
 
+def _optimizer(name: str, arguments: Sequence[str]) -> str:
+    kind = getattr(torch.optim, name)
+    return f"{kind.__module__}.{name}" + (f"({','.join(arguments)})" if arguments else "")
+
+
 def _folders(datasets: Sequence["Dataset"]) -> dict[str, dict[str, int]]:
-    return {
-        subset.image_dir.name: {
-            "n_repeats": subset.num_repeats,
-            "img_count": sum(item.subset is subset for item in dataset.items),
-        }
-        for dataset in datasets
-        for subset in dataset.settings.subsets
-    }
+    folders: dict[str, dict[str, int]] = {}
+    for dataset in datasets:
+        for subset in dataset.subsets:
+            name = subset.image_dir.name
+            same = sum(other == name or other.startswith(f"{name} (") for other in folders)
+            count = sum(item.subset is subset for item in dataset.items)
+            folders[f"{name} ({same + 1})" if same else name] = {"n_repeats": subset.num_repeats, "img_count": count}
+    return folders
 
 
 def _dataset(dataset: "Dataset") -> dict[str, Any]:
@@ -120,7 +126,7 @@ def _dataset(dataset: "Dataset") -> dict[str, Any]:
                 "class_tokens": subset.class_tokens,
                 "is_reg": False,
             }
-            for subset in settings.subsets
+            for subset in dataset.subsets
         ],
     }
 
@@ -128,29 +134,36 @@ def _dataset(dataset: "Dataset") -> dict[str, Any]:
 def save_lora(
     file: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str], *, steps: int, epoch: int, title: str
 ) -> None:
-    """Write one LoRA under a temporary name, then rename it. `steps` and `epoch`: how far the training was."""
-    log(f"\nsaving checkpoint: {file}")
+    """Write one LoRA under a temporary name, then rename it. `steps` and `epoch`: how far the training was.
+
+    The line that names it comes when it is there, so that whoever stops the training after the line finds it whole.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
-    model_hash, legacy_hash = kohya_hashes(tensors)
-    written = {
+    known = {
         **metadata,
         "ss_training_finished_at": str(time.time()),
         "ss_steps": str(steps),
         "ss_epoch": str(epoch),
-        "sshs_model_hash": model_hash,
-        "sshs_legacy_hash": legacy_hash,
-        **_model_spec(title, metadata["ss_clip_skip"]),
     }
+    model_hash, legacy_hash = kohya_hashes(tensors, known)
+    hashes = {"sshs_model_hash": model_hash, "sshs_legacy_hash": legacy_hash}
     part = file.with_name(f".{file.name}.part")
-    save_file(tensors, part, written)
-    with part.open("rb") as saved:
-        os.fsync(saved.fileno())
-    part.replace(file)
+    try:
+        save_file(tensors, part, {**known, **hashes, **_model_spec(title, metadata["ss_clip_skip"])})
+        with part.open("rb") as saved:
+            os.fsync(saved.fileno())
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)
+    log(f"\nsaving checkpoint: {file}")
 
 
-def kohya_hashes(tensors: dict[str, torch.Tensor]) -> tuple[str, str]:
-    """Give kohya's two hashes: SHA256 of the tensor bytes, and the WebUI's short one of bytes 1 to 1.06 MiB."""
-    data = save(tensors)
+def kohya_hashes(tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> tuple[str, str]:
+    """Give kohya's two hashes: SHA256 of the tensor bytes, and the WebUI's short one of bytes 1 to 1.06 MiB.
+
+    Both are taken of the file as it would be with its ss_ metadata alone.
+    """
+    data = save(tensors, metadata)
     header = 8 + int.from_bytes(data[:8], "little")
     legacy = hashlib.sha256(data[0x100000 : 0x100000 + 0x10000]).hexdigest()[:8]
     return hashlib.sha256(data[header:]).hexdigest(), legacy

@@ -5,7 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import toml
-from honoured import DATASET, TRAINING, refusals
+from honoured import TRAINING, dataset_refusals, refusals
+
+LEFT_OUT = {"text_encoder_lr": "network_train_unet_only", "unet_lr": "network_train_text_encoder_only"}
+"""A part with learning rate 0 is left out by its flag; without it sd-scripts saves a part that was never trained."""
 
 
 class RefusedError(Exception):
@@ -45,6 +48,11 @@ class Settings:
     train: dict[str, Any]
     datasets: tuple[DatasetSettings, ...] = field(default_factory=tuple)
 
+    @property
+    def seed(self) -> int:
+        """The seed; 0 where the file names none, so that nothing is random without saying so."""
+        return int(self.train.get("seed", 0))
+
     def get(self, key: str, default: Any = None) -> Any:
         """Give a value of the training file."""
         return self.train.get(key, default)
@@ -56,18 +64,14 @@ def read_settings(config_file: Path, dataset_config: Path) -> Settings:
     for key, value in toml.load(config_file).items():
         train.update(value if isinstance(value, dict) else {key: value})
     document = toml.load(dataset_config)
-    general = document.get("general", {})
-    tables = document.get("datasets", [])
-    problems = refusals(train, TRAINING, "training file") + refusals(general, DATASET, "[general]")
-    for table in tables:
-        problems += refusals({k: v for k, v in table.items() if k != "subsets"}, DATASET, "[[datasets]]")
-        for subset in table.get("subsets", []):
-            problems += refusals(subset, DATASET, "[[datasets.subsets]]")
-    if train.get("network_train_unet_only") is not True and train.get("text_encoder_lr", 1) == 0:
-        problems.append("training file: text_encoder_lr = 0 without network_train_unet_only = true")
+    problems = refusals(train, TRAINING, "training file") + dataset_refusals(document)
+    for rate, flag in LEFT_OUT.items():
+        if train.get(rate) == 0 and train.get(flag) is not True:
+            problems.append(f"training file: {rate} = 0 without {flag} = true")
     if problems:
         raise RefusedError("\n".join(problems))
-    return Settings(train, tuple(_dataset({**general, **table}, train) for table in tables))
+    general = document.get("general", {})
+    return Settings(train, tuple(_dataset({**general, **table}, train) for table in document.get("datasets", [])))
 
 
 def _dataset(table: dict[str, Any], train: dict[str, Any]) -> DatasetSettings:

@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 from data import Batch, Dataset, cache_latents, epoch_batches
+from diffusers.models.attention_processor import AttnProcessor
 from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 from lines import log, log_buckets, log_dataset, log_summary
 from lora import Network, create_network, load_weights
@@ -104,22 +105,25 @@ def main() -> int:
     log(f"Loading settings from {arguments.config_file}...")
     try:
         settings = read_settings(arguments.config_file, arguments.dataset_config)
+        log(f"Loading dataset config from {arguments.dataset_config}")
+        return _run(settings)
     except RefusedError as refused:
         log(str(refused))
         print(f"Refused: {refused}", file=sys.stderr)  # noqa: T201 - this process talks through its output
         return 1
-    _seed(settings)
-    log(f"Loading dataset config from {arguments.dataset_config}")
+
+
+def _run(settings: Settings) -> int:
+    _seed(settings.seed)
     datasets = load_datasets(settings)
-    if not any(dataset.items for dataset in datasets):
+    if not any(dataset.batches_per_epoch() for dataset in datasets):
         log("No data found. Please verify the folders in the dataset config.")
         return 1
     train(settings, datasets)
     return 0
 
 
-def _seed(settings: Settings) -> None:
-    seed = settings.get("seed", 0)
+def _seed(seed: int) -> None:
     random.seed(seed)
     torch.manual_seed(seed)
     torch.use_deterministic_algorithms(mode=not torch.cuda.is_available())
@@ -162,6 +166,8 @@ def prepare(settings: Settings, datasets: Sequence[Dataset], length: Length) -> 
         part.to(accelerator.device)
     if settings.get("sdpa"):
         log("Enable SDPA for U-Net")
+    else:
+        base.unet.set_attn_processor(AttnProcessor())
     log("caching latents...")
     for dataset in datasets:
         cache_latents(dataset.items, lambda image: encode_pixels(base.vae, image).cpu())
@@ -170,6 +176,7 @@ def prepare(settings: Settings, datasets: Sequence[Dataset], length: Length) -> 
         dim=settings.get("network_dim", 4),
         alpha=settings.get("network_alpha", 1),
         train_text_encoder=not settings.get("network_train_unet_only", False),
+        train_unet=not settings.get("network_train_text_encoder_only", False),
     )
     if settings.get("network_weights"):
         load_weights(network, Path(settings.get("network_weights")))
@@ -207,7 +214,7 @@ def loop(
     bar = tqdm(total=length.steps, desc="steps", smoothing=0)
     for epoch in range(1, length.epochs + 1):
         log(f"\nepoch {epoch}/{length.epochs}\n")
-        for place, batch in enumerate(epoch_batches(datasets, seed=settings.get("seed", 0), epoch=epoch)):
+        for place, batch in enumerate(epoch_batches(datasets, seed=settings.seed, epoch=epoch)):
             loss = training.step(batch)
             done += 1
             mean = average.add(place, loss)
