@@ -17,8 +17,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-_STEP = 1 << 18
-
 
 @dataclass(frozen=True)
 class Asked:
@@ -37,9 +35,10 @@ class Served:
     """How a path answers.
 
     `status` other than 200 answers with `body`; `location` redirects. `ranges` False ignores Range. `cut`: the
-    connection breaks at every multiple of so many bytes of the file. `rate`: bytes a second for each connection.
-    `delay`: seconds before the first byte. `length` False sends chunks of unknown total. `announced`: added to the
-    Content-Length, which then lies. `headers` are added, and may replace.
+    connection breaks at every multiple of so many bytes of the file. `rate`: bytes a second for each connection, sent
+    `step` bytes at a time. `delay`: seconds before the first byte. `length` False sends chunks of unknown total.
+    `announced`: added to the file's length wherever that is said, which then is a lie. `headers` are added, and
+    may replace.
     """
 
     file: Path | None = None
@@ -51,6 +50,7 @@ class Served:
     length: bool = True
     cut: int = 0
     rate: float = 0.0
+    step: int = 1 << 18
     delay: float = 0.0
     announced: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -60,11 +60,20 @@ Route = Callable[[Asked], Served | None]
 
 
 class FileServer:
-    """Answers from the first route that has an answer, else 404; `asked` holds every request in order of its end."""
+    """Answers from the first route that has an answer, else 404; `asked` holds every request in order of its end.
 
-    def __init__(self, *routes: Route, host: str = "127.0.0.1") -> None:
+    `all_asked()` waits for those that are still being answered, as the client may end before the server does.
+    `buffer`: bytes that the kernel may hold for one connection, 0 for its own choice. `connections` were made so far.
+    """
+
+    def __init__(self, *routes: Route, host: str = "127.0.0.1", buffer: int = 0) -> None:
         self.routes = list(routes)
         self.asked: list[Asked] = []
+        self.connections = 0
+        self.busy = 0
+        self.sent_by_now = 0
+        self.lock = threading.Lock()
+        self.buffer = buffer
         self._host = host
         self._server = _Server(self, (host, 0))
 
@@ -78,14 +87,21 @@ class FileServer:
         self.routes.insert(0, lambda asked: served if asked.path == path else None)
         return self.url + path
 
+    def all_asked(self) -> list[Asked]:
+        """Give every request, once the last one has been answered or broken off."""
+        deadline = time.monotonic() + 5
+        while self.busy and time.monotonic() < deadline:
+            time.sleep(0.002)
+        return list(self.asked)
+
     def spans(self) -> list[tuple[int, int]]:
-        """The ranges that were asked for and answered with bytes."""
-        return [asked.span for asked in self.asked if asked.span is not None and asked.status == 206]
+        """Give the ranges that were asked for and answered with bytes."""
+        return [asked.span for asked in self.all_asked() if asked.span is not None and asked.status == 206]
 
     @property
     def sent(self) -> int:
         """The bytes of files that went out."""
-        return sum(asked.sent for asked in self.asked)
+        return sum(asked.sent for asked in self.all_asked())
 
     @contextmanager
     def running(self) -> Iterator["FileServer"]:
@@ -131,8 +147,21 @@ class _Handler(BaseHTTPRequestHandler):
     def setup(self) -> None:
         super().setup()
         self.next_byte = 0.0
+        self.server.files.connections += 1
+        if self.server.files.buffer:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.server.files.buffer)
 
     def do_GET(self) -> None:
+        files = self.server.files
+        with files.lock:
+            files.busy += 1
+        try:
+            self.get()
+        finally:
+            with files.lock:
+                files.busy -= 1
+
+    def get(self) -> None:
         parts = urlsplit(self.path)
         headers = {name.lower(): value for name, value in self.headers.items()}
         asked = Asked(parts.path, dict(parse_qsl(parts.query)), headers, _span(headers.get("range", "")))
@@ -160,11 +189,12 @@ class _Handler(BaseHTTPRequestHandler):
             size = os.fstat(file.fileno()).st_size
             base = {"Content-Type": "application/octet-stream", "ETag": served.etag}
             start, end, status = 0, size, 200
-            if_range = asked.headers.get("if-range", served.etag)
-            if served.ranges and asked.span is not None and if_range == served.etag:
+            valid = {served.etag, served.headers.get("Last-Modified", ""), ""}
+            if_range = asked.headers.get("if-range", "")
+            if served.ranges and asked.span is not None and if_range in valid and not if_range.startswith("W/"):
                 start, end, status = asked.span[0], min(asked.span[1], size), 206
-                base["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
-            if start >= size:
+                base["Content-Range"] = f"bytes {start}-{end - 1}/{size + served.announced}"
+            if start >= size and status == 206:
                 self.head(416, {"Content-Range": f"bytes */{size}", "Content-Length": "0"})
                 return
             if served.length:
@@ -184,7 +214,7 @@ class _Handler(BaseHTTPRequestHandler):
     def body(self, file: int, start: int, end: int, served: Served) -> None:
         self.wfile.flush()
         while start < end:
-            step = min(end - start, _STEP if served.rate else 1 << 24)
+            step = min(end - start, served.step if served.rate else 1 << 24)
             if served.cut:
                 step = min(step, served.cut - start % served.cut)
             self.chunk(file, start, step, served)
@@ -206,6 +236,8 @@ class _Handler(BaseHTTPRequestHandler):
             sent = os.sendfile(self.connection.fileno(), file, at, left)
             at, left = at + sent, left - sent
             self.sent_bytes += sent
+            with self.server.files.lock:
+                self.server.files.sent_by_now += sent
         if not served.length:
             self.wfile.write(b"\r\n")
 

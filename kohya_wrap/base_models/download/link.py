@@ -13,6 +13,7 @@ from kohya_wrap.base_models.download.tries import MOST_AT_FIRST, BrokenError, Tr
 from kohya_wrap.base_models.errors import NoNetworkError, ServerError, TlsError
 from kohya_wrap.base_models.redact import public_url
 from kohya_wrap.base_models.web import TIMEOUT, own_errors
+from kohya_wrap.errors import BaseModelError
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response
@@ -34,7 +35,7 @@ class Link:
         self._entry = request.url
         self._direct = ""
         self._renewals = 0
-        self._worked = 0.0
+        self._worked = False
         self._resolving = threading.Lock()
         self._session = requests.Session()
         self._session.auth = _unchanged
@@ -50,19 +51,22 @@ class Link:
         if span is not None and version is not None and version.validator:
             headers["If-Range"] = version.validator
         while True:
-            asked = time.monotonic()
             answer, begun, address = self._ask(headers)
-            if answer.status_code >= 400:
+            if answer.status_code in REFUSED and self._renew(begun):
                 answer.close()
-            if answer.status_code in REFUSED and self._renew(begun, asked):
                 continue
             try:
                 check_status(answer, address, signed_in=self._is_signed_in(address))
-            except BaseException:
+            except BaseModelError as error:
+                answer.close()
+                if answer.status_code in REFUSED and self._worked:  # some hosts refuse what is one connection too many
+                    raise BrokenError(error, busy=True) from None
+                raise
+            except BrokenError:
                 answer.close()
                 raise
             self._renewals = 0
-            self._worked = time.monotonic()
+            self._worked = True
             return answer
 
     def open_patiently(self, span: Span | None, patience: float) -> "Response":
@@ -110,15 +114,12 @@ class Link:
         except (NoNetworkError, TlsError) as error:
             raise BrokenError(error) from None
 
-    def _renew(self, refused: str, asked: float) -> bool:
-        """Find another way when an address has ended, the direct one `refused`; False when there is none.
-
-        `asked`: when. An address that served another connection since then has not ended.
-        """
+    def _renew(self, refused: str) -> bool:
+        """Find another way when an address has ended, the direct one `refused`; False when there is none."""
         with self._resolving:
             if refused != self._direct:
                 return True  # another connection has renewed it meanwhile
-            if self._worked > asked or self._renewals >= _MOST_RENEWALS:
+            if self._renewals >= _MOST_RENEWALS:
                 return False
             entry = self._request.refresh() if self._request.refresh else self._request.url
             if entry == refused:

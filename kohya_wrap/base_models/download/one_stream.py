@@ -3,6 +3,7 @@
 import hashlib
 import os
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -43,18 +44,18 @@ def one_stream(
 
 
 def _stream(answer: "Response", target: Path, on_progress: OnProgress | None) -> Downloaded:
-    if answer.status_code != 200:
-        answer.close()
-        what = f"{urlsplit(answer.url).hostname} answers {answer.status_code} in place of the file"
-        raise ServerError(what, where=public_url(answer.url), todo="check the link, or try again later")
     try:
-        return _write(answer, target, on_progress)
+        with closing(answer):
+            return _write(answer, target, on_progress)
     except BaseException:
         discard(target)
         raise
 
 
 def _write(answer: "Response", target: Path, on_progress: OnProgress | None) -> Downloaded:
+    if answer.status_code != 200:
+        what = f"{urlsplit(answer.url).hostname} answers {answer.status_code} in place of the file"
+        raise ServerError(what, where=public_url(answer.url), todo="check the link, or try again later")
     length = answer.headers.get("Content-Length", "")
     total = int(length) if length.isdigit() else 0
     discard(target)

@@ -24,7 +24,7 @@ class Pieces:
         self._stopped = False
         self._changed = threading.Condition()
 
-    def take(self, at_least: int = SMALLEST) -> Span | None:
+    def take(self, at_least: int = 0) -> Span | None:
         """Give the next piece, waiting while others may still give one back; None when all is done or stopped.
 
         `at_least`: bytes that are worth a request of their own on this connection.
@@ -53,10 +53,9 @@ class Pieces:
             self._workers -= 1
             return True
 
-    @property
-    def someone_waits(self) -> bool:
-        """Whether a connection has nothing to do."""
-        return self._waiting > 0 and not self._missing
+    def should_share(self, left: int) -> bool:
+        """Tell whether another connection has nothing to do, and `left` bytes are enough for two."""
+        return self._waiting > 0 and not self._missing and left > 2 * SMALLEST
 
     def stop(self) -> None:
         """Hand out nothing more."""

@@ -10,11 +10,10 @@ from kohya_wrap.base_models.download.answers import read_range
 from kohya_wrap.base_models.download.chunks import chunks
 from kohya_wrap.base_models.download.link import Link
 from kohya_wrap.base_models.download.part import Part
-from kohya_wrap.base_models.download.pieces import SMALLEST, Pieces
+from kohya_wrap.base_models.download.pieces import Pieces
 from kohya_wrap.base_models.download.request import FileChangedError
 from kohya_wrap.base_models.download.spans import Span
 from kohya_wrap.base_models.download.tries import BrokenError, Tries
-from kohya_wrap.base_models.errors import AccessDeniedError
 
 if TYPE_CHECKING:
     from requests import Response
@@ -35,7 +34,7 @@ class Worker:
         self._stop = stop
         self._tries = Tries(patience)
         self._answer: Response | None = None
-        self._worth = SMALLEST
+        self._worth = 0
         self._had = 0
 
     def run(self) -> None:
@@ -50,11 +49,6 @@ class Worker:
                 self._pieces.give_back((reached, span[1]))
                 if not self._goes_on(broken):
                     return
-            except AccessDeniedError:
-                self._pieces.give_back((reached, span[1]))
-                if not self._pieces.retire():  # some hosts refuse what is one connection too many for them
-                    raise
-                return
             else:
                 self._pieces.give_back((reached, span[1]))
 
@@ -89,7 +83,7 @@ class Worker:
             raise FileChangedError
 
     def _should_share(self, left: int, rate: float) -> bool:
-        return self._pieces.someone_waits and left > 2 * SMALLEST and left > rate * _SLOW
+        return left > rate * _SLOW and self._pieces.should_share(left)
 
     def _goes_on(self, broken: BrokenError) -> bool:
         """Wait for the next try; False where the host serves the others and not this one, which then retires."""
