@@ -19,16 +19,18 @@ from kohya_wrap.sd_scripts.toml_text import render
 
 NAMES = sorted(options())
 EXAMPLES: dict[type, object] = {bool: True, int: 3, float: 0.5, str: "text", list: ["a=1"]}
-SHARED_KEYS = set(
+SHARED = (
     "num_repeats shuffle_caption keep_tokens keep_tokens_separator secondary_separator caption_separator "
     "enable_wildcard caption_prefix caption_suffix token_warmup_min token_warmup_step color_aug flip_aug random_crop "
     "face_crop_aug_range resize_interpolation custom_attributes caption_dropout_rate caption_tag_dropout_rate "
-    "caption_dropout_every_n_epochs caption_extension class_tokens cache_info".split()
+    "caption_dropout_every_n_epochs caption_extension class_tokens cache_info"
 )
-DATASET_KEYS = SHARED_KEYS | set(
+OF_A_DATASET = (
     "resolution batch_size enable_bucket min_bucket_reso max_bucket_reso bucket_reso_steps bucket_no_upscale "
-    "network_multiplier validation_split validation_seed".split()
+    "network_multiplier validation_split validation_seed"
 )
+SHARED_KEYS = set(SHARED.split())
+DATASET_KEYS = SHARED_KEYS | set(OF_A_DATASET.split())
 SUBSET_KEYS = SHARED_KEYS | {"image_dir", "is_reg", "alpha_mask"}
 """What sd-scripts' own schema takes in each table. Source: facts, section 2.1."""
 
