@@ -4,7 +4,7 @@ NAME.part          as large as the whole file from the start, so that the disk c
 NAME.part.done     a line that says which version of the file this is, then a line for each span that was written
 
 A line is appended after its bytes were written, and never changed: whenever the process is killed, what the journal
-says is there is there. A torn last line is ignored.
+says is there is there. A torn line is ignored; a torn first line makes the journal worth nothing.
 """
 
 import errno
@@ -19,7 +19,6 @@ from pathlib import Path
 from kohya_wrap.base_models.download.request import Version
 from kohya_wrap.base_models.download.spans import Span, Spans
 from kohya_wrap.base_models.errors import StoreDiskFullError
-from kohya_wrap.files import write_whole
 
 
 class Part:
@@ -44,10 +43,10 @@ class Part:
         check_room(path.parent, version.size)
         try:
             _allocate(path, version.size)
+            journal.write_text(json.dumps({**asdict(version), "boot": boot()}) + "\n", encoding="utf-8")
         except BaseException:
-            path.unlink(missing_ok=True)
+            discard(target)
             raise
-        write_whole(journal, json.dumps({**asdict(version), "boot": boot()}) + "\n")
         return cls(target, version, Spans())
 
     @classmethod
