@@ -7,7 +7,9 @@ import typer
 
 from kohya_wrap._version import __version__
 from kohya_wrap.cli.check import check
+from kohya_wrap.cli.dataset.app import dataset_app
 from kohya_wrap.cli.doctor import doctor
+from kohya_wrap.cli.lora import lora_app
 from kohya_wrap.cli.model import model_app
 from kohya_wrap.cli.output import print_error
 from kohya_wrap.cli.pin import pin
@@ -30,7 +32,9 @@ for verb in (train, check, toml, setup, doctor, png_info):
     app.command()(verb)
 presets_app.command()(pin)
 app.add_typer(presets_app)
+app.add_typer(dataset_app)
 app.add_typer(model_app)
+app.add_typer(lora_app)
 app.add_typer(runs_app)
 
 

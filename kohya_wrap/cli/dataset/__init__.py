@@ -1,0 +1,1 @@
+"""kohya-wrap dataset: one module per verb."""

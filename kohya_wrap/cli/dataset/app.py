@@ -1,0 +1,11 @@
+"""kohya-wrap dataset: collects its verbs."""
+
+import typer
+
+from kohya_wrap.cli.dataset.history import history, undo
+
+dataset_app = typer.Typer(
+    name="dataset", help="Make and mend datasets; every change can be undone.", no_args_is_help=True
+)
+for verb in (history, undo):
+    dataset_app.command()(verb)

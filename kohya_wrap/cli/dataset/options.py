@@ -1,0 +1,33 @@
+"""Options that the verbs of `dataset` share, and the lines they end with."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kohya_wrap.dataset.history import DatasetPlace, Step, place_of
+
+Place = Annotated[
+    str, typer.Argument(help="A project's name (NAME or NAME/SUB), or any folder of pictures.", metavar="DATASET")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")]
+Extension = Annotated[str, typer.Option("--caption-extension", help="Ending of caption files.")]
+Recursive = Annotated[bool, typer.Option("--recursive", help="Sub-folders too.")]
+_WORDS = {"created": "new", "replaced": "changed", "aside": "set aside"}
+
+
+def find_place(text: str, root: Path | None) -> DatasetPlace:
+    """Find the dataset that was named, below `root` or the current folder."""
+    return place_of(text, root=root or Path.cwd())
+
+
+def print_step(step: Step, files: str = "files") -> None:
+    """Say in one line what a step did, or would do, and how to take it back."""
+    parts = [f"{count} {_WORDS[kind]}" for kind, count in step.counts.items() if count]
+    if not parts:
+        typer.echo("nothing to change")
+    elif step.dry_run:
+        typer.echo(f"would be: {', '.join(parts)} {files}")
+    else:
+        number = step.record.number if step.record else 0
+        typer.echo(f"{', '.join(parts)} {files} (step {number}; `kohya-wrap dataset undo` takes it back)")
