@@ -1,5 +1,6 @@
 """How things look on a screen: problems, plans, sizes, times."""
 
+import re
 import sys
 from collections.abc import Iterable, Sequence
 
@@ -9,6 +10,8 @@ from kohya_wrap.errors import KohyaWrapError, Problem
 from kohya_wrap.planning import EXAMPLE_RUN, Plan
 
 _LABEL = 10
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
+"""Control characters, which a terminal obeys, half characters, which it cannot show, and changes of direction."""
 
 
 def print_error(error: KohyaWrapError) -> None:
@@ -43,6 +46,11 @@ def print_rows(rows: Sequence[tuple[str, str]]) -> None:
     """Print label and text in two columns; an empty label goes on with the one above."""
     for label, text in rows:
         typer.echo(f"{label:<{_LABEL}}  {text}".rstrip())
+
+
+def printable(text: str) -> str:
+    """Give a stranger's text as a terminal may show it; line breaks stay."""
+    return _UNPRINTABLE.sub("\ufffd", text)
 
 
 def plan_rows(plan: Plan) -> list[tuple[str, str]]:

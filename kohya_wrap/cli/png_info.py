@@ -1,19 +1,15 @@
 """kohya-wrap png-info: how a picture was made."""
 
 import json
-import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from kohya_wrap.cli.output import print_rows
+from kohya_wrap.cli.output import print_rows, printable
 from kohya_wrap.errors import DatasetError, Problem
 from kohya_wrap.results.parameters import Parameters, Resource, parse_text, read_parameters
-
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
-"""Control characters, which a terminal obeys, half characters, which it cannot show, and changes of direction."""
 
 
 def png_info(
@@ -59,7 +55,7 @@ def _print(file: str, parameters: Parameters, *, first: bool) -> None:
     for index, (key, value) in enumerate(parameters.settings.items()):
         rows += [("settings" if index == 0 else "", f"{key}: {value}")]
     rows += [(resource.kind, _resource_text(resource)) for resource in parameters.resources]
-    print_rows([(label, _UNPRINTABLE.sub("\ufffd", text)) for label, text in rows])
+    print_rows([(label, printable(text)) for label, text in rows])
 
 
 def _text_rows(label: str, text: str) -> list[tuple[str, str]]:

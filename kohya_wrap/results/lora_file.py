@@ -3,6 +3,7 @@
 import hashlib
 import json
 import mmap
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,8 +54,12 @@ class LoraFile:
     @property
     def steps(self) -> int:
         """ss_steps: optimizer steps this file was trained for; 0 when it does not say."""
-        text = self.metadata.get("ss_steps", "")
-        return int(text) if text.isdigit() else 0
+        return whole(self.metadata.get("ss_steps"))
+
+
+def whole(value: object) -> int:
+    """Give a count in a stranger's metadata as a number; 0 for what is none, or has more than 12 digits."""
+    return int(str(value)) if re.fullmatch(r"\d{1,12}", str(value)) else 0
 
 
 def read_lora(path: Path, *, todo: str = "look at the end of the run's log for the cause") -> LoraFile:

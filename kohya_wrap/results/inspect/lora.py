@@ -12,7 +12,7 @@ from kohya_wrap.errors import BadResultError
 from kohya_wrap.results.inspect.metadata import TrainingFacts, training_facts
 from kohya_wrap.results.inspect.modules import Structure, structure_of
 from kohya_wrap.results.inspect.norms import Measures, measure
-from kohya_wrap.results.lora_file import LoraFile, hashes, read_lora
+from kohya_wrap.results.lora_file import LoraFile, hashes, read_lora, whole
 from kohya_wrap.results.parameters.resources import loads
 
 _TODO = "download or copy the file again, and see that it is a LoRA's .safetensors"
@@ -101,7 +101,7 @@ def _notes(lora: LoraFile, structure: Structure, facts: TrainingFacts) -> list[s
     if "unknown" not in {structure.family, facts.family} and structure.family != facts.family:
         notes.append(f"its metadata says {facts.family}, its shapes say {structure.family}")
     rank = next(iter(structure.ranks), 0)
-    if facts.dim.isdigit() and rank and int(facts.dim) not in structure.ranks:
+    if rank and whole(facts.dim) not in {0, *structure.ranks}:
         notes.append(f"its metadata says rank {facts.dim}, its shapes say {rank}: resized after training?")
     if len(structure.ranks) > 1:
         notes.append(f"its modules have {len(structure.ranks)} different ranks")

@@ -12,8 +12,8 @@ from kohya_wrap.results.inspect.tags import (
     subsets_of,
     tag_frequencies,
     total_counts,
-    whole,
 )
+from kohya_wrap.results.lora_file import whole
 from kohya_wrap.results.parameters.resources import loads
 
 _ARCHITECTURES = (

@@ -86,6 +86,7 @@ def _module_norm(view: mmap.mmap, lora: LoraFile, module: Module, *, rs_lora: bo
 
     stored = tensor("alpha")
     alpha = float(stored.reshape(-1)[0]) if stored is not None and stored.size else None
+    alpha = alpha if alpha is not None and math.isfinite(alpha) else None
     with np.errstate(all="ignore"):
         norm = _norm_of(tensor, module)
         scale = _scale(module, alpha, rs_lora=rs_lora)
@@ -136,7 +137,8 @@ def _thin_norm(up: "Array | None", down: "Array | None", mid: "Array | None") ->
         return None
     else:
         inner = rows @ rows.T
-    return math.sqrt(max(0.0, float(np.sum((columns.T @ columns) * inner))))
+    square = np.sum((columns.T @ columns) * inner)
+    return float(np.sqrt(np.maximum(square, 0)))  # rounding can take it below 0; nan stays nan
 
 
 def _product(tensor: "Tensors", left: str, right: str, core: str) -> "Array | None":

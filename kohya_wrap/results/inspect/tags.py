@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from kohya_wrap.results.lora_file import whole
 from kohya_wrap.results.parameters.resources import loads
 
 _REPEATS = re.compile(r"\d+_(.+)")
@@ -87,8 +88,3 @@ def activation_tags(
 
 def _unique(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text.strip() for text in texts if text.strip()))
-
-
-def whole(value: object) -> int:
-    """Give a count as a number; 0 for what is none, or has more than 12 digits."""
-    return int(str(value)) if re.fullmatch(r"\d{1,12}", str(value)) else 0
