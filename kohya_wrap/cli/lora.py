@@ -1,6 +1,7 @@
 """kohya-wrap lora: inspect."""
 
 import json
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
@@ -52,6 +53,8 @@ def inspect(
     paths = [path for file in files for path in _find(file, root or Path())]
     if picture is not None and (len(paths) > 1 or header_only):
         raise OutputError("can show one LoRA, with its numbers", where=str(picture), todo="give one file, no --header")
+    # The matrices are small: on a busy machine the threads of numpy's BLAS would wait for each other, ten times longer.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     problems: list[Problem] = []
     looked: Iterable[Look] = _look_at(paths, problems, header_only=header_only)
     if as_json:
