@@ -15,7 +15,7 @@ from kohya_wrap.cli.output import print_error
 from kohya_wrap.cli.pin import pin
 from kohya_wrap.cli.png_info import png_info
 from kohya_wrap.cli.presets import presets_app
-from kohya_wrap.cli.runs import runs_app
+from kohya_wrap.cli.runs.app import runs_app
 from kohya_wrap.cli.setup import setup
 from kohya_wrap.cli.toml import toml
 from kohya_wrap.cli.train import train

@@ -3,12 +3,15 @@
 import csv
 import io
 import math
+import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
+from kohya_wrap.errors import OutputError
 from kohya_wrap.files import write_whole
+from kohya_wrap.record import RunRecord
 
 _COLUMNS = ("step", "loss", "average_loss", "unet_lr", "text_encoder_lr")
 _TAGS = {"loss/current": 1, "loss/average": 2, "lr/unet": 3, "lr/textencoder": 4}
@@ -49,6 +52,18 @@ def _scalars(file: Path) -> Iterator[tuple[str, int, float]]:
                 yield value.tag, event.step, value.simple_value
             elif value.HasField("tensor") and not value.tensor.string_val:
                 yield value.tag, event.step, float(make_ndarray(value.tensor))
+
+
+def log_dir(record: RunRecord) -> Path:
+    """Give the folder of a run's TensorBoard files, as its training TOML names it. Raises OutputError."""
+    try:
+        sections = tomllib.loads(record.launch.training_config).values()
+    except tomllib.TOMLDecodeError:
+        sections = {}.values()
+    found = [section["logging_dir"] for section in sections if isinstance(section, dict) and "logging_dir" in section]
+    if not found:
+        raise OutputError("the run's record names no TensorBoard folder", where=record.id)
+    return Path(found[0])
 
 
 def write_losses(losses: Sequence[StepLoss], path: Path) -> None:

@@ -1,27 +1,20 @@
-"""kohya-wrap runs: what was trained here."""
+"""kohya-wrap runs list, show."""
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from kohya_wrap.cli.options import Root
 from kohya_wrap.cli.output import print_rows, size_text, time_text
+from kohya_wrap.cli.runs.find import RunName, all_records, find_run
 from kohya_wrap.errors import OutputError
-from kohya_wrap.record import RunRecord, find_records
-
-runs_app = typer.Typer(name="runs", help="List and show the runs of this folder.", no_args_is_help=True)
+from kohya_wrap.record import RunRecord
 
 
-def _records(root: Path | None) -> list[tuple[Path, RunRecord | OutputError]]:
-    return list(find_records((root or Path()).absolute()))
-
-
-@runs_app.command("list")
 def list_(root: Root = None) -> None:
     """List every run below the root, oldest first."""
-    for folder, record in _records(root):
+    for folder, record in all_records(root):
         if isinstance(record, OutputError):
             typer.echo(f"{folder.name:<20}  unreadable   {record.where}")
             continue
@@ -32,32 +25,17 @@ def list_(root: Root = None) -> None:
         )
 
 
-@runs_app.command()
 def show(
-    run: Annotated[
-        str, typer.Argument(help="Id of a run (or its beginning), its folder, or a project: the newest run.")
-    ],
+    run: RunName,
     root: Root = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print run.json.")] = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
     """Show one run: what went in, what ran, what came out."""
-    record = _find(run, root)
+    record = find_run(run, root)
     if as_json:
         typer.echo(json.dumps(record.model_dump(mode="json"), indent=2, ensure_ascii=False))
         return
     print_rows(_rows(record))
-
-
-def _find(run: str, root: Path | None) -> RunRecord:
-    readable = [(folder, record) for folder, record in _records(root) if isinstance(record, RunRecord)]
-    path = Path(run).absolute()
-    matches = [record for folder, record in readable if folder == path or record.id == run]
-    matches = matches or [record for _, record in readable if record.project == run][-1:]
-    matches = matches or [record for _, record in readable if record.id.startswith(run)]
-    if len(matches) == 1:
-        return matches[0]
-    what = "no such run" if not matches else f"{len(matches)} runs begin so"
-    raise OutputError(what, where=run, todo="`kohya-wrap runs list` shows the runs below this folder")
 
 
 def _rows(record: RunRecord) -> list[tuple[str, str]]:

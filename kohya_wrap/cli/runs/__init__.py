@@ -1,0 +1,1 @@
+"""kohya-wrap runs: one module per verb."""

@@ -1,0 +1,12 @@
+"""kohya-wrap runs: collects its verbs."""
+
+import typer
+
+from kohya_wrap.cli.runs.compare import compare
+from kohya_wrap.cli.runs.plot import plot, tensorboard
+from kohya_wrap.cli.runs.show import list_, show
+
+runs_app = typer.Typer(name="runs", help="List, show, draw and compare the runs of this folder.", no_args_is_help=True)
+runs_app.command("list")(list_)
+for verb in (show, plot, tensorboard, compare):
+    runs_app.command()(verb)
