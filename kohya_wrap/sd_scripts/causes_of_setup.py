@@ -104,6 +104,12 @@ SETUP_CAUSES: tuple[Cause, ...] = (
     ),
     # Options.
     cause(
+        r"RefusedError: (?P<what>.+)",
+        TrainingError,
+        "{what}",
+        'set engine.name = "sd-scripts", or leave it out',
+    ),
+    cause(
         r"module 'torch\.optim' has no attribute '(?P<name>[^']+)'",
         TrainingError,
         "there is no optimizer called {name}",

@@ -1,5 +1,6 @@
 """The base model: loaded from a diffusers folder, and what a training step asks of it."""
 
+import errno
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from lines import log
 from transformers.models.clip.modeling_clip import CLIPTextModel
 from transformers.models.clip.tokenization_clip import CLIPTokenizer
 
+PARTS = ("unet/config.json", "vae/config.json", "text_encoder/config.json", "tokenizer")
 CHUNK = 75
 """Tokens between the start and the end sign of CLIP's window."""
 
@@ -26,10 +28,13 @@ class BaseModel:
 
 
 def load_base(folder: Path) -> BaseModel:
-    """Load a diffusers folder in fp32. Raises OSError where a part is missing."""
+    """Load a diffusers folder in fp32. Raises OSError where a part is missing, which diffusers would go and download."""
     log(f"load Diffusers pretrained models: {folder}")
     if not (folder / "model_index.json").is_file():
         raise OSError(f"Error no file named model_index.json found in directory {folder}.")
+    for part in PARTS:
+        if not (folder / part).exists():
+            raise FileNotFoundError(errno.ENOENT, "the base model lacks a part", str(folder / part))
     log("loading u-net")
     unet = UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=torch.float32)
     log("loading vae")

@@ -108,8 +108,8 @@ def main() -> int:
         log(f"Loading dataset config from {arguments.dataset_config}")
         return _run(settings)
     except RefusedError as refused:
-        log(str(refused))
-        print(f"Refused: {refused}", file=sys.stderr)  # noqa: T201 - this process talks through its output
+        for line in str(refused).splitlines():
+            log(f"RefusedError: {line}")
         return 1
 
 
@@ -117,7 +117,7 @@ def _run(settings: Settings) -> int:
     _seed(settings.seed)
     datasets = load_datasets(settings)
     if not any(dataset.batches_per_epoch() for dataset in datasets):
-        log("No data found. Please verify the folders in the dataset config.")
+        log("Error: No data found. Please verify the folders in the dataset config.")
         return 1
     train(settings, datasets)
     return 0
