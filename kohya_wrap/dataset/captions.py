@@ -1,7 +1,7 @@
-"""Caption files looked at as the engine will read them: one line, UTF-8, tags with commas between them."""
+"""Caption files looked at as the engine will read them: the first line, UTF-8, tags with commas between them."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kohya_wrap.dataset.findings import finding, names
@@ -10,42 +10,71 @@ from kohya_wrap.errors import Problem
 _TOKENS = re.compile(r"[^\W\d_]+|\d|[^\w\s]|_", re.UNICODE)
 _LETTERS_A_TOKEN = 7
 """CLIP's tokens average more letters than that in English; a longer word counts as several."""
+_LINE_ENDS = re.compile(r"\r\n|\r|\n")
+_WEIGHTED = re.compile(r"\((?P<tag>.*):[\d.]+\)")
+_LARGEST = 16 << 20
+"""Bytes of a caption file beyond which it is not read."""
+_FACE_PARTS = 4
+"""Parts of a name, between underscores, that the engine drops in search of a caption."""
+
+
+def with_dot(extension: str) -> str:
+    """Give the ending of caption files as the engine takes it: it adds a dot that is missing."""
+    return extension if extension.startswith(".") or not extension else f".{extension}"
 
 
 def caption_of(picture: Path, extension: str) -> Path:
-    """Name the caption file that belongs to a picture; the engine adds a dot that is missing."""
-    ending = extension if extension.startswith(".") else f".{extension}"
-    return picture.with_suffix(ending)
+    """Name the caption file that belongs to a picture."""
+    return picture.with_suffix(with_dot(extension))
 
 
-def caption_findings(captions: Sequence[Path], *, max_tokens: int, activation_tag: str) -> Iterator[Problem]:
-    """Say what is wrong with captions that pictures have."""
+def borrowed_caption(picture: Path, extension: str) -> Path | None:
+    """Name the second file in which the engine looks for a caption: face detection adds four parts to a name."""
+    parts = str(picture.with_suffix("")).split("_")
+    return Path("_".join(parts[:-_FACE_PARTS]) + with_dot(extension)) if len(parts) > _FACE_PARTS else None
+
+
+def caption_findings(
+    captions: Sequence[Path], *, max_tokens: int, activation_tag: str = "", all_lines: bool = False
+) -> Iterator[Problem]:
+    """Say what is wrong with captions that pictures have; `all_lines`: enable_wildcard reads more than the first."""
     without_tag = []
     for path in captions:
-        data = path.read_bytes()
-        if not data:
-            yield finding("caption-empty", path, "has no bytes")
+        text = _text_of(path)
+        if isinstance(text, Problem):
+            yield text
             continue
-        try:
-            text = data.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            yield finding("caption-not-utf8", path, f"is not UTF-8 (byte {error.start})")
-            continue
-        yield from _text_findings(path, text, max_tokens)
-        if activation_tag and not _starts_with(text, activation_tag):
+        lines = [line.strip() for line in _LINE_ENDS.split(text)]
+        yield from _line_findings(path, lines, max_tokens, all_lines=all_lines)
+        if activation_tag and lines[0] and not _starts_with(lines[0], activation_tag):
             without_tag.append(path)
     if without_tag:
         what = f"{names(without_tag)} do not start with {activation_tag!r}"
         yield finding("activation-tag", without_tag[0].parent, what)
 
 
-def _text_findings(path: Path, text: str, max_tokens: int) -> Iterator[Problem]:
-    if not text.strip():
-        yield finding("caption-blank", path, "is blank")
+def _text_of(path: Path) -> str | Problem:
+    try:
+        if (size := path.stat().st_size) > _LARGEST:
+            return finding("caption-long", path, f"has {size >> 20} MiB")
+        data = path.read_bytes()
+    except OSError as error:
+        return finding("caption-unreadable", path, f"cannot be read: {error.strerror}")
+    if not data:
+        return finding("caption-empty", path, "has no bytes")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return finding("caption-not-utf8", path, f"is not UTF-8 (byte {error.start})")
+
+
+def _line_findings(path: Path, lines: Sequence[str], max_tokens: int, *, all_lines: bool) -> Iterator[Problem]:
+    first, *rest = [line for line in lines if line] if all_lines and any(lines) else lines
+    if not first:
+        yield finding("caption-blank", path, "has nothing in its first line" if any(rest) else "is blank")
         return
-    first, *rest = text.strip().splitlines()
-    if any(line.strip() for line in rest):
-        yield finding("caption-lines", path, f"has {1 + len(rest)} lines")
+    if any(rest) and not all_lines:
+        yield finding("caption-lines", path, f"has {sum(map(bool, lines))} lines")
     tokens = estimated_tokens(first)
     if tokens > max_tokens:
         yield finding("caption-long", path, f"has about {tokens} tokens, and {max_tokens} are read")
@@ -56,15 +85,10 @@ def estimated_tokens(text: str) -> int:
     return sum(-(-len(token) // _LETTERS_A_TOKEN) for token in _TOKENS.findall(text))
 
 
-def _starts_with(text: str, tag: str) -> bool:
-    # A blank caption has a finding of its own.
-    return not text.strip() or text.strip().split(",", 1)[0].strip().strip("()").split(":")[0] == tag
-
-
-def presence_findings(folder: Path, captions: Mapping[Path, Path | None]) -> Iterator[Problem]:
-    """Say which pictures have no caption while others have one."""
-    missing = [picture for picture, caption in captions.items() if caption is None]
-    if missing and len(missing) < len(captions):
-        yield finding(
-            "caption-missing", folder, f"{names(missing)} {'has' if len(missing) == 1 else 'have'} no caption"
-        )
+def _starts_with(line: str, tag: str) -> bool:
+    """Whether a line's first tags are `tag`, written as it is, with a weight, or with its brackets escaped."""
+    plain = line.replace("\\(", "(").replace("\\)", ")")
+    if any(text == tag or text.startswith((f"{tag},", f"{tag} ,")) for text in (line, plain)):
+        return True
+    weighted = _WEIGHTED.fullmatch(line.split(",", 1)[0].strip())
+    return weighted is not None and weighted["tag"] == tag

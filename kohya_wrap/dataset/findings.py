@@ -42,6 +42,7 @@ FINDINGS: dict[str, Kind] = {
     "mixed-case-ending": _silent("the engine reads .png and .PNG but not .Png: rename it"),
     "unknown-ending": _silent("the engine does not read this format: convert it to .png"),
     "no-repeats": _error("set num_repeats to 1 or more"),
+    "name-not-utf8": _error("rename it: a name must be valid UTF-8 to stand in the record of the run"),
     "metadata-cache": _silent("the engine would ignore new pictures and edited captions: delete it"),
     # pictures
     "zero-bytes": _error("the file is empty: copy it again"),
@@ -56,24 +57,33 @@ FINDINGS: dict[str, Kind] = {
     "cmyk": _note("it is converted to RGB without a colour profile: save it as RGB to be sure of its colours"),
     "animated": _note("only the first frame is trained"),
     "upscaled": _note("it is smaller than the training resolution and will be blurred: use a larger one"),
-    "too-small": _error("it is smaller than bucket_reso_steps, which the engine cannot handle: use a larger one"),
-    "stale-cache": _silent("the engine would train the old picture: delete the .npz"),
+    "too-small": _error("bucket_no_upscale leaves it no side of bucket_reso_steps: use a larger one, or crop it"),
+    "too-large": _error("without buckets the engine only takes it with cached latents: set enable_bucket = true"),
+    # latents that an earlier run left beside the pictures
+    "stale-cache": _silent("the engine would train the old picture, or take its size from it: delete the .npz"),
+    "shared-cache": _silent("the .npz beside a picture fits one resolution only: turn cache_latents_to_disk off"),
+    "reused-cache": _note("they are trained as they are: delete them if the base model's VAE or a picture has changed"),
+    "cache-name": _error("the engine stops at a name it cannot read a size from: delete the .npz"),
     # captions
     "no-captions": _note("every picture gets the project's name as its caption, as in the notebook"),
     "caption-missing": _silent("the engine trains it with an empty caption: write one"),
     "caption-empty": _error("the engine stops at an empty caption file: write the caption, or delete the file"),
     "caption-blank": _silent("nothing but white space: write the caption"),
     "caption-not-utf8": _error("save it as UTF-8"),
+    "caption-borrowed": _silent("the engine drops the last four parts of a name in search of a caption: write its own"),
+    "caption-ending": _silent("they are not read: rename them, or set processing.caption_extension"),
+    "caption-unreadable": _error("give yourself permission to read it"),
     "caption-lines": _note("only the first line is read"),
     "caption-long": _note("what is beyond training.max_token_length is cut off (estimated, without the tokenizer)"),
     "caption-orphan": _note("no picture has this name"),
     "activation-tag": _note("captions should start with dataset.activation_tag"),
     # where pictures come from
     "source-missing": _error("correct dataset.images"),
+    "source-link": _error("download it, and name the file or its folder: a run fetches no pictures"),
     "target-differs": _error("rename one of the two, or remove the one in the dataset folder"),
     "not-named": _error("they would be trained too: move them away, or leave dataset.images empty to train the folder"),
     "custom-dataset": _error("correct the TOML; each subset needs image_dir and num_repeats"),
-    "bucket-limits": _error("min_bucket_reso must not be above, nor max_bucket_reso below, the resolution"),
+    "bucket-limits": _error("the engine needs min_bucket_reso <= resolution <= max_bucket_reso, steps of 64"),
     "reg-dropped": _note("regularization pictures beyond the number of training pictures are not used"),
     "not-yet": _error("do that step by hand, and clear this field"),
 }
@@ -85,7 +95,14 @@ _SHOWN = 5
 def finding(code: str, where: Path | str, what: str) -> Problem:
     """Make one finding of a kind of the table."""
     kind = FINDINGS[code]
-    return Problem(where=str(where), what=what, todo=kind.todo, severity=kind.severity, code=code)
+    return Problem(shown(str(where)), shown(what), kind.todo, kind.severity, code)
+
+
+def shown(text: str) -> str:
+    """Escape what cannot be shown on one line of a screen: line breaks, control signs, bytes that are not UTF-8."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def accept(findings: Iterable[Problem], codes: Sequence[str]) -> tuple[Problem, ...]:

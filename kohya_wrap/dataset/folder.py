@@ -2,7 +2,7 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 OTHER_PICTURES = (".gif", ".avif", ".jxl", ".heic", ".heif", ".tif", ".tiff", ".jfif", ".ico", ".svg")
 _CAPTIONS = (".txt", ".caption")
 _CACHE_INDEX = "metadata_cache.json"
+_READ = frozenset(ENDINGS) | {ending.upper() for ending in ENDINGS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,24 +33,45 @@ class Listing:
 
 def is_picture(path: Path) -> bool:
     """Whether the engine reads a file of this name."""
-    return path.suffix in ENDINGS or path.suffix in tuple(ending.upper() for ending in ENDINGS)
+    return path.suffix in _READ
 
 
-def list_folder(folder: Path) -> Listing:
-    """Sort a folder's files by kind; hidden files are left out. Raises OSError."""
+def list_folder(folder: Path, extension: str = "") -> Listing:
+    """Sort a folder's files by kind; hidden files are left out. `extension`: of captions. Raises OSError."""
     kinds: dict[str, list[Path]] = defaultdict(list)
     with os.scandir(folder) as entries:
         for entry in entries:
             if not entry.name.startswith("."):
                 path = folder / entry.name
-                kinds["sub_folders" if entry.is_dir() else _kind(path)].append(path)
+                kinds["sub_folders" if _is_folder(entry) else _kind(path, extension)].append(path)
     return Listing(folder, **{kind: tuple(sorted(paths)) for kind, paths in kinds.items()})
 
 
-def _kind(path: Path) -> str:
+def try_listing(folder: Path, extension: str = "") -> Listing | Problem:
+    """List a folder, or say why it cannot be."""
+    try:
+        return list_folder(folder, extension)
+    except FileNotFoundError:
+        return finding("folder-missing", folder, "does not exist")
+    except NotADirectoryError:
+        return finding("folder-missing", folder, "is no folder")
+    except OSError as error:
+        return finding("folder-unreadable", folder, f"cannot be read: {error.strerror}")
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself, or to where one may not look: seen again when it is opened
+        return False
+
+
+def _kind(path: Path, extension: str) -> str:
     ending = path.suffix.lower()
     if is_picture(path):
         return "pictures"
+    if extension and path.name.endswith(extension):
+        return "captions"
     if ending in ENDINGS:
         return "mixed_case"
     if ending in OTHER_PICTURES:
@@ -61,19 +83,35 @@ def _kind(path: Path) -> str:
 
 def listing_findings(listing: Listing) -> Iterator[Problem]:
     """Say what in a folder the engine would pass over, or must not find there."""
-    for path in listing.mixed_case:
-        yield finding("mixed-case-ending", path, f"the engine does not see a file that ends in {path.suffix}")
-    for path in listing.unknown_pictures:
-        yield finding("unknown-ending", path, f"the engine does not read {path.suffix}")
+    yield from unseen_findings(listing)
     for path in listing.others:
         code = "metadata-cache" if path.name == _CACHE_INDEX else "other-file"
         yield finding(code, path, "an index of an earlier run" if code == "metadata-cache" else "is no picture")
     for path in listing.sub_folders:
+        if is_picture(path):
+            yield finding("not-a-picture", path, "is a folder, which the engine takes for a picture by its name")
+
+
+def unseen_findings(listing: Listing) -> Iterator[Problem]:
+    """Say which pictures of a folder the engine would not see."""
+    for path in listing.mixed_case:
+        yield finding("mixed-case-ending", path, f"the engine does not see a file that ends in {path.suffix}")
+    for path in listing.unknown_pictures:
+        yield finding("unknown-ending", path, f"the engine does not read {path.suffix}")
+    for path in listing.sub_folders:
         if any(is_picture(file) for file in path.rglob("*")):
             yield finding("sub-folder", path, "holds pictures that the engine would not see")
+
+
+def name_findings(folder: Path, pictures: Iterable[Path]) -> Iterator[Problem]:
+    """Say which names of pictures clash, or cannot be written down."""
     by_stem: dict[str, list[Path]] = defaultdict(list)
-    for path in listing.pictures:
+    for path in pictures:
         by_stem[path.stem].append(path)
+        try:
+            path.name.encode()
+        except UnicodeEncodeError:
+            yield finding("name-not-utf8", path, "has a name that is not UTF-8")
     for paths in by_stem.values():
         if len(paths) > 1:
-            yield finding("same-stem", listing.folder, f"{names(paths)} have one name and different endings")
+            yield finding("same-stem", folder, f"{names(paths)} have one name and different endings")

@@ -1,6 +1,7 @@
 """One picture looked at as the engine will see it: its size from the header, then every pixel decoded once."""
 
-import re
+import contextlib
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,11 @@ MAX_PIXELS = 178_956_970
 """Pillow's limit against decompression bombs, twice MAX_IMAGE_PIXELS, beyond which the engine stops."""
 _UPRIGHT = (None, 0, 1)
 _ORIENTATION = 0x0112
-_CACHE_SIZE = re.compile(r"_(\d{4,})x(\d{4,})_[a-z0-9]+$")
+_FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "DIB", "GIF", "TIFF")
+"""What may lie under a picture's name. Others would start programs of their own (EPS starts Ghostscript)."""
+_LARGE = 40_000_000
+"""Pixels from which pictures are decoded one at a time, so that a folder of them does not fill the memory."""
+_ONE_LARGE = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +62,14 @@ def _look_again(path: Path, size: int, mtime_ns: int, inode: int) -> Look:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(path) as image:
-                return _open(path, image)
+            with Image.open(path, formats=_FORMATS) as image:
+                large = image.width * image.height > _LARGE
+                with _ONE_LARGE if large else contextlib.nullcontext():
+                    return _open(path, image)
     except Image.DecompressionBombError:
         return Look(0, 0, (finding("too-many-pixels", path, f"has more than {MAX_PIXELS} pixels"),))
     except UnidentifiedImageError:
-        return Look(0, 0, (finding("not-a-picture", path, "is no picture, whatever its name says"),))
+        return Look(0, 0, (finding("not-a-picture", path, "is no PNG, JPEG, WebP or BMP, whatever its name says"),))
     except PermissionError as error:
         return Look(0, 0, (finding("unreadable", path, f"cannot be read: {error.strerror}"),))
     except (OSError, SyntaxError, ValueError, EOFError, IndexError) as error:
@@ -88,7 +95,8 @@ def engine_size(path: Path) -> tuple[int, int] | None:
 def _header_findings(path: Path, image: "Image") -> Iterator[Problem]:
     if image.getexif().get(_ORIENTATION) not in _UPRIGHT:
         yield finding("exif-rotation", path, "says in its EXIF data that it is to be turned")
-    if getattr(image, "n_frames", 1) > 1:
+    # A phone's JPEG may carry a depth map as a second picture (MPO): that is no animation.
+    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
         yield finding("animated", path, "has more than one frame")
     if image.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
         yield finding("grey-16-bit", path, "has 16 bits of grey a pixel")
@@ -97,20 +105,9 @@ def _header_findings(path: Path, image: "Image") -> Iterator[Problem]:
 
 
 def _pixel_findings(path: Path, image: "Image") -> Iterator[Problem]:
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        lowest, _ = image.convert("RGBA").getchannel("A").getextrema()
-        if isinstance(lowest, int | float) and lowest < 255:
-            yield finding("transparency", path, "is transparent in places")
-
-
-def cache_findings(picture: Path, size: tuple[int, int], caches: Sequence[Path]) -> Iterator[Problem]:
-    """Say which latent caches beside a picture are not of this picture: older than it, or of another size."""
-    for cache in caches:
-        named = _CACHE_SIZE.search(cache.stem)
-        stem = cache.stem[: named.start()] if named else cache.stem
-        if stem != picture.stem:
-            continue
-        if named and (int(named[1]), int(named[2])) != size:
-            yield finding("stale-cache", cache, f"is of a picture of another size than {picture.name}")
-        elif cache.stat().st_mtime_ns < picture.stat().st_mtime_ns:
-            yield finding("stale-cache", cache, f"is older than {picture.name}")
+    if image.mode not in ("RGBA", "LA", "PA") and "transparency" not in image.info:
+        return
+    alpha = image.getchannel("A") if image.mode in ("RGBA", "LA") else image.convert("RGBA").getchannel("A")
+    lowest, _ = alpha.getextrema()
+    if isinstance(lowest, int | float) and lowest < 255:
+        yield finding("transparency", path, "is transparent in places")

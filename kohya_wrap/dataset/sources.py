@@ -6,11 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kohya_wrap.dataset.captions import caption_of
+from kohya_wrap.dataset.custom import expanded
 from kohya_wrap.dataset.demo import BUILTIN, PICTURES
 from kohya_wrap.dataset.findings import finding, names
-from kohya_wrap.dataset.folder import is_picture, list_folder, listing_findings
+from kohya_wrap.dataset.folder import Listing, is_picture, try_listing, unseen_findings
 from kohya_wrap.dataset.types import Copy
 from kohya_wrap.errors import Problem
+
+_LINKS = ("http:", "https:", "ftp:", "s3:", "data:")
 
 
 @dataclass(slots=True)
@@ -29,26 +32,30 @@ def named_sources(images: str | Sequence[str], *, root: Path, target: Path, exte
     for text in (images,) if isinstance(images, str) else images:
         if text == BUILTIN:
             sources.builtin = True
+        elif text.lower().startswith(_LINKS):
+            sources.findings.append(finding("source-link", "dataset.images", f"{text} is a link"))
+        elif "\0" in text:
+            sources.findings.append(finding("source-missing", "dataset.images", f"{text} is no path"))
         else:
-            _add(sources, root / Path(text).expanduser())
+            _add(sources, root / expanded(text))
     _plan_copies(sources, target, extension)
     sources.findings += _not_named(sources, target)
     return sources
 
 
 def _add(sources: Sources, path: Path) -> None:
-    if path.is_dir():
-        try:
-            listing = list_folder(path)
-        except OSError as error:
-            sources.findings.append(finding("folder-unreadable", path, f"cannot be read: {error.strerror}"))
-            return
+    listing = try_listing(path)
+    if isinstance(listing, Listing):
         if not listing.pictures:
             sources.findings.append(finding("folder-empty", path, "holds no picture that the engine reads"))
-        sources.findings += listing_findings(listing)
+        # Other files are not copied, so they do not matter here.
+        sources.findings += unseen_findings(listing)
         sources.pictures += listing.pictures
+    elif listing.code == "folder-unreadable":
+        sources.findings.append(listing)
     elif not path.exists():
-        sources.findings.append(finding("source-missing", "dataset.images", f"{path} does not exist"))
+        hint = "; a pattern is not expanded, a folder is taken whole" if set(path.name) & set("*?") else ""
+        sources.findings.append(finding("source-missing", "dataset.images", f"{path} does not exist{hint}"))
     elif is_picture(path):
         sources.pictures.append(path)
     else:
@@ -57,26 +64,35 @@ def _add(sources: Sources, path: Path) -> None:
 
 def _plan_copies(sources: Sources, target: Path, extension: str) -> None:
     taken: dict[str, Path] = {}
-    for picture in sources.pictures:
+    for picture in dict.fromkeys(sources.pictures):
         captions = [caption_of(picture, extension)] if extension else []
         for source in (picture, *(caption for caption in captions if caption.is_file())):
-            other = taken.setdefault(source.name, source)
-            place = target / source.name
-            if other != source:
-                what = f"{other} and {source} would have one name in the dataset folder"
-                sources.findings.append(finding("target-differs", "dataset.images", what))
-            elif place.exists() and not filecmp.cmp(source, place, shallow=False):
-                sources.findings.append(finding("target-differs", place, f"differs from {source}"))
-            elif not place.exists() and place != source:
-                sources.copies.append(Copy(source, place))
+            _plan_copy(sources, source, target / source.name, taken)
+
+
+def _plan_copy(sources: Sources, source: Path, place: Path, taken: dict[str, Path]) -> None:
+    other = taken.setdefault(source.name, source)
+    if other != source:
+        what = f"{other} and {source} would have one name in the dataset folder"
+        sources.findings.append(finding("target-differs", "dataset.images", what))
+    elif not place.exists():
+        sources.copies.append(Copy(source, place))
+    elif not _same(source, place):
+        sources.findings.append(finding("target-differs", place, f"differs from {source}"))
+
+
+def _same(source: Path, place: Path) -> bool:
+    try:
+        return source.samefile(place) or filecmp.cmp(source, place, shallow=False)
+    except OSError:  # unreadable: the picture has a finding of its own
+        return True
 
 
 def _not_named(sources: Sources, target: Path) -> Iterator[Problem]:
-    if not target.is_dir():
-        return
     named = {picture.name for picture in sources.pictures}
     if sources.builtin:
         named |= {picture.name for picture in PICTURES}
-    extra = [path for path in list_folder(target).pictures if path.name not in named]
+    listing = try_listing(target)
+    extra = [path for path in listing.pictures if path.name not in named] if isinstance(listing, Listing) else []
     if extra and named:
         yield finding("not-named", target, f"also holds {names(extra)}, which dataset.images does not name")
