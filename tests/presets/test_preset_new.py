@@ -74,3 +74,36 @@ def test_a_folder_that_cannot_be_made_is_an_output_error(tmp_path: Path) -> None
     blocked.write_text("", encoding="utf-8")
     with pytest.raises(OutputError):
         presets.new_preset("mine", target_dir=blocked / "presets")
+
+
+GIVEN = presets.Given(
+    source="the picture a\nb.png",
+    values={
+        "steps.how_many": 7,
+        "training.seed": 0,
+        "samples.prompts": ("one line", 'a """fox"""\n\\back\nNegative prompt: \x07'),
+        "sd_scripts.noise_offset": 0.1,
+    },
+    notes=("the pictures are not known", "x" * 300),
+)
+
+
+def test_given_values_are_set_and_load(tmp_path: Path) -> None:
+    """They stand in their tables, with texts of several lines as they are; everything else is inherited."""
+    config = presets.load(presets.new_preset("mine", target_dir=tmp_path, given=GIVEN)).config
+    assert (config.steps.how_many, config.training.seed, config.samples.prompts, dict(config.sd_scripts)) == (
+        7,
+        0,
+        GIVEN.values["samples.prompts"],
+        {"noise_offset": 0.1},
+    )
+    assert config.learning == presets.load("one-image", overrides=["setup.project_name=x"]).config.learning
+
+
+def test_what_it_was_made_from_and_what_is_not_known_stand_at_the_top(tmp_path: Path) -> None:
+    """As comments, whatever a stranger's file put into them."""
+    text = presets.new_preset("mine", target_dir=tmp_path, given=GIVEN).read_text(encoding="utf-8")
+    head = text[: text.index("extends =")]
+    assert "# Made from the picture a b.png.\n" in head
+    assert "# - the pictures are not known\n" in head
+    assert all(line.startswith("#") or not line for line in head.split("\n"))
