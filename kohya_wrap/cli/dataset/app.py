@@ -3,9 +3,14 @@
 import typer
 
 from kohya_wrap.cli.dataset.history import history, undo
+from kohya_wrap.cli.dataset.new import new
 
 dataset_app = typer.Typer(
     name="dataset", help="Make and mend datasets; every change can be undone.", no_args_is_help=True
 )
-for verb in (history, undo):
+for verb in (
+    new,
+    history,
+    undo,
+):
     dataset_app.command()(verb)
