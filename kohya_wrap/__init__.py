@@ -11,13 +11,16 @@ if TYPE_CHECKING:
     from kohya_wrap.pipeline import RunResult, load_preset, plan, run
     from kohya_wrap.planning import Plan
     from kohya_wrap.record import RunRecord
+    from kohya_wrap.reproducing import Reproduction, reproduce
 
 _LATER = {
     "Plan": "planning",
+    "Reproduction": "reproducing",
     "RunRecord": "record",
     "RunResult": "pipeline",
     "load_preset": "pipeline",
     "plan": "pipeline",
+    "reproduce": "reproducing",
     "run": "pipeline",
 }
 """Public names by the module that has them: loaded when first asked for, so that one room alone imports fast."""
@@ -27,11 +30,13 @@ __all__ = [
     "KohyaWrapError",
     "Plan",
     "Problem",
+    "Reproduction",
     "RunRecord",
     "RunResult",
     "__version__",
     "load_preset",
     "plan",
+    "reproduce",
     "run",
 ]
 

@@ -20,6 +20,7 @@ ORDER = (
     ("planning",),
     ("recording",),
     ("pipeline",),
+    ("reproducing",),
     ("__init__",),
     ("cli",),
 )

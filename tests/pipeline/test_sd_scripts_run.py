@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from kohya_wrap import reproduce
+from kohya_wrap.record import read_record
 from kohya_wrap.results.lora_file import LoraFile, not_finite, read_lora
 
 pytestmark = pytest.mark.sd_scripts
@@ -118,3 +120,11 @@ def test_nothing_beside_the_picture_is_left(trained: Trained) -> None:
     """The project's folder holds the picture and its caption only: no latents, no cached lists."""
     names = sorted(path.suffix for path in (trained.root / "Loras/lakto-lora/dataset").iterdir())
     assert names == [".png", ".txt"]
+
+
+def test_the_record_alone_gives_the_same_lora_again(trained: Trained, tmp_path: Path) -> None:
+    """On the CPU sd-scripts repeats itself bit by bit, in another folder."""
+    (record,) = trained.root.glob("Loras/lakto-lora/runs/*/run.json")
+    again = reproduce(read_record(record), into=tmp_path / "again", offline=True)
+    assert again.differences == ()
+    assert again.identical

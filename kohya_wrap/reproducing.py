@@ -1,0 +1,142 @@
+"""reproduce(): a run again from its record alone, in a folder of its own, held against the first."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import toml
+
+from kohya_wrap import dataset
+from kohya_wrap.base_models.named import TINY_RANDOM
+from kohya_wrap.dataset.demo import BUILTIN
+from kohya_wrap.errors import DatasetError, OutputError, Problem
+from kohya_wrap.files import output_error, sha256_file, write_whole
+from kohya_wrap.pipeline import OnEvent, RunResult, plan, run
+from kohya_wrap.planning import Plan
+from kohya_wrap.record import RunRecord
+from kohya_wrap.record.model import FileEntry
+from kohya_wrap.results.compare import Difference, compare
+from kohya_wrap.results.lora_file import read_lora
+from kohya_wrap.results.same import TensorDifference, tensor_difference
+
+_PLACES = frozenset({"setup.optional_custom_training_model_url", "setup.base_model_sha256", "dataset.images"})
+"""Settings that only say where the same bytes lie this time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reproduction:
+    """A repeated run. `differences`: of what went in and how it ran; `tensors`: by epoch, of what came out.
+
+    An epoch whose first LoRA is no longer there is compared by its recorded hash: `largest` is then nan.
+    """
+
+    result: RunResult
+    differences: tuple[Difference, ...]
+    tensors: dict[int, TensorDifference]
+
+    @property
+    def identical(self) -> bool:
+        """Whether every LoRA of the first run came out again, bit by bit."""
+        return bool(self.tensors) and all(each.identical for each in self.tensors.values())
+
+
+def reproduce(record: RunRecord, *, into: Path, on_event: OnEvent | None = None, offline: bool = False) -> Reproduction:
+    """Repeat a run from its record in the new folder `into`, and compare what comes out.
+
+    The files that the record names are checked by their SHA256 first. Raises DatasetError with every one that is
+    gone or changed, OutputError where `into` is not empty, and all that `run` raises.
+    """
+    planned = plan_again(record, into=into)
+    result = run(planned, on_event=on_event, offline=offline)
+    causes = [each for each in compare(record, result.record) if each.part != "LoRA tensors"]
+    return Reproduction(
+        result=result,
+        differences=tuple(each for each in causes if each.name not in _PLACES),
+        tensors=_tensors(record, result),
+    )
+
+
+def plan_again(record: RunRecord, *, into: Path) -> Plan:
+    """Lay out a recorded run in `into`: its preset, its pictures and captions; and plan it. Raises as `reproduce`."""
+    if into.exists() and any(into.iterdir()):
+        raise OutputError("is not empty", where=str(into), todo="give a new folder with --into")
+    root = root_of(record)
+    files = [entry for entry in record.dataset if not _is_drawn(record)]
+    if problems := list(_changed(files)):
+        raise DatasetError.of(problems, what="the run cannot be repeated: what it was trained on is no longer there")
+    try:
+        into.mkdir(parents=True, exist_ok=True)
+        for entry in files:
+            _copy(Path(entry.path), root, into)
+    except OSError as error:
+        raise output_error(error, into) from error
+    preset = into / f"{record.preset.name}.toml"
+    write_whole(preset, toml.dumps(_preset(record)))
+    planned = plan(preset, root=into)
+    dataset.materialise(planned.dataset)
+    return planned
+
+
+def root_of(record: RunRecord) -> Path:
+    """Give the folder in which the run's Loras/ (or lora_training/) lies."""
+    return Path(record.folder).parents[3]
+
+
+def _is_drawn(record: RunRecord) -> bool:
+    return BUILTIN in (record.preset.stated.get("dataset") or {}).get("images", "")  # type: ignore[attr-defined]  # a table
+
+
+def _changed(files: list[FileEntry]) -> Iterator[Problem]:
+    for entry in files:
+        path = Path(entry.path)
+        if not path.is_file():
+            yield Problem(entry.path, "is no longer there", "put it back")
+        elif sha256_file(path) != entry.sha256:
+            yield Problem(entry.path, f"has changed: its SHA256 was {entry.sha256}", "put the old one back")
+
+
+def _copy(path: Path, root: Path, into: Path) -> None:
+    """Copy a file to the same place below `into` that it has below `root`; one that lies elsewhere is used there."""
+    if not path.is_relative_to(root):
+        return
+    target = into / path.relative_to(root)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(path, target)
+
+
+def _preset(record: RunRecord) -> dict[str, object]:
+    """Give the preset as it was stated, overrides and all, with places that hold in another folder."""
+    tables: dict[str, dict[str, object]] = {
+        name: dict(table) for name, table in record.preset.stated.items() if isinstance(table, dict)
+    }
+    setup = tables.setdefault("setup", {})
+    base = record.base_model
+    if Path(base.path).exists() and setup.get("training_model") != TINY_RANDOM:
+        setup["optional_custom_training_model_url"] = base.path
+    if base.sha256:
+        setup["base_model_sha256"] = base.sha256
+    if not _is_drawn(record):
+        tables.get("dataset", {}).pop("images", None)
+    root = root_of(record)
+    for table, key in (("setup", "vae"), ("training", "continue_from_lora"), ("extras", "override_config_file")):
+        given = tables.get(table, {}).get(key)
+        if isinstance(given, str) and given and (root / given).exists():
+            tables[table][key] = str(root / given)
+    return {**tables}
+
+
+def _tensors(record: RunRecord, result: RunResult) -> dict[int, TensorDifference]:
+    again = {lora.epoch: lora for lora in result.loras}
+    found: dict[int, TensorDifference] = {}
+    for first in record.loras:
+        second = again.get(first.epoch)
+        if second is None:
+            found[first.epoch] = TensorDifference(missing=(first.path,))
+        elif second.tensors_sha256 == first.tensors_sha256:
+            found[first.epoch] = TensorDifference()
+        elif Path(first.path).is_file():
+            found[first.epoch] = tensor_difference(read_lora(Path(first.path)), read_lora(second.path))
+        else:
+            found[first.epoch] = TensorDifference(largest=float("nan"), where=first.path)
+    return found
