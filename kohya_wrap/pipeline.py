@@ -19,9 +19,10 @@ from kohya_wrap.config import TrainConfig
 from kohya_wrap.config.hardware import choose
 from kohya_wrap.config.rules import check_total_steps
 from kohya_wrap.engines import get_engine
+from kohya_wrap.engines.command import without_network
 from kohya_wrap.engines.hardware import detect
 from kohya_wrap.engines.watch import train
-from kohya_wrap.errors import PresetError, Problem, ProjectBusyError
+from kohya_wrap.errors import EngineError, PresetError, Problem, ProjectBusyError
 from kohya_wrap.events import FETCHING, Event, Notice, Progress
 from kohya_wrap.files import output_error, write_whole
 from kohya_wrap.launch.signals import raise_on_stop_signals
@@ -140,7 +141,7 @@ def run(
         job = planned.job(_new_run(planned.project), provided)
         _write_files(job, planned)
         with Recording.open(planned, job, provided.status) as recording:
-            launch = planned.launch(job.run)
+            launch = without_network(planned.launch(job.run)) if offline else planned.launch(job.run)
             recording.launched(launch)
             watched = train(launch, job, on_event=tell)
             recording.trained(watched)
@@ -157,6 +158,8 @@ def _provide(planned: Plan, tell: OnEvent, *, offline: bool) -> Provided:
         tell(Progress(FETCHING, done, total))
 
     cache = planned.cache
+    if offline and planned.status.missing:
+        raise EngineError.of(planned.status.missing, what="the engine is not set up, which needs the network once")
     status = planned.engine.setup(say) if planned.status.missing else planned.status
     fetch = partial(
         base_models.obtain, cache=cache, say=say, on_progress=progress, offline=offline, python=status.python

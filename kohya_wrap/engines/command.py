@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from kohya_wrap.config import HardwareChoices
@@ -48,6 +49,11 @@ def fixed_environment(num_cpu_threads: int) -> dict[str, str]:
         "PYTHONHASHSEED": "0",
         "HF_HUB_DISABLE_TELEMETRY": "1",
     }
+
+
+def without_network(plan: LaunchPlan) -> LaunchPlan:
+    """Give the same command with Hugging Face's libraries told to use what is on this machine, and to fail else."""
+    return replace(plan, env={**plan.env, "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"})
 
 
 def _devices(choices: HardwareChoices, gpu_ids: str, environ: Mapping[str, str]) -> dict[str, str]:
