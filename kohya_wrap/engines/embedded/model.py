@@ -28,7 +28,7 @@ class BaseModel:
 
 
 def load_base(folder: Path) -> BaseModel:
-    """Load a diffusers folder in fp32. Raises OSError where a part is missing, which diffusers would go and download."""
+    """Load a diffusers folder in fp32. Raises OSError for a missing part, which diffusers would go and download."""
     log(f"load Diffusers pretrained models: {folder}")
     if not (folder / "model_index.json").is_file():
         raise OSError(f"Error no file named model_index.json found in directory {folder}.")
