@@ -1,4 +1,4 @@
-"""The demo's pictures: a striped face, drawn the same every time, in two shapes so that two buckets are used."""
+"""The demo's pictures: a striped face, drawn the same every time, square and wide."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

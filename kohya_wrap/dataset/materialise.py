@@ -6,6 +6,7 @@ from pathlib import Path
 
 from kohya_wrap.dataset.demo import draw
 from kohya_wrap.dataset.types import PreparedDataset
+from kohya_wrap.errors import DatasetError
 from kohya_wrap.files import copy_whole, output_error, sha256_file
 
 
@@ -27,14 +28,20 @@ def materialise(prepared: PreparedDataset) -> None:
         except OSError as error:
             raise output_error(error, folder) from error
     if prepared.builtin:
-        draw(prepared.builtin)
+        try:
+            draw(prepared.builtin)
+        except OSError as error:
+            raise output_error(error, prepared.builtin) from error
     for copy in prepared.copies:
         if not copy.target.exists():
             copy_whole(copy.source, copy.target)
 
 
 def dataset_hashes(prepared: PreparedDataset) -> tuple[FileHash, ...]:
-    """Hash every picture and caption as the engine will read them, in parallel, sorted by path."""
+    """Hash every picture and caption as the engine will read them, in parallel, sorted by path.
+
+    Raises DatasetError for a file that cannot be read any more.
+    """
     paths = {picture.path for picture in prepared.pictures}
     paths |= {picture.path.with_name(p.name) for picture in prepared.pictures if (p := picture.caption)}
     with ThreadPoolExecutor() as pool:
@@ -42,4 +49,8 @@ def dataset_hashes(prepared: PreparedDataset) -> tuple[FileHash, ...]:
 
 
 def _hash(path: Path) -> FileHash:
-    return FileHash(path, sha256_file(path), path.stat().st_size)
+    try:
+        return FileHash(path, sha256_file(path), path.stat().st_size)
+    except OSError as error:
+        what = f"cannot be read: {error.strerror}"
+        raise DatasetError(what, where=str(path), todo="leave the dataset as it is while a run begins") from error

@@ -20,7 +20,7 @@ MAX_PIXELS = 178_956_970
 """Pillow's limit against decompression bombs, twice MAX_IMAGE_PIXELS, beyond which the engine stops."""
 _UPRIGHT = (None, 0, 1)
 _ORIENTATION = 0x0112
-_FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "DIB", "GIF", "TIFF")
+_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "DIB", "GIF", "TIFF")
 """What may lie under a picture's name. Others would start programs of their own (EPS starts Ghostscript)."""
 _LARGE = 40_000_000
 """Pixels from which pictures are decoded one at a time, so that a folder of them does not fill the memory."""
