@@ -159,7 +159,9 @@ def _provide(planned: Plan, tell: OnEvent, *, offline: bool) -> Provided:
 
     cache = planned.cache
     if offline and planned.status.missing:
-        raise EngineError.of(planned.status.missing, what="the engine is not set up, which needs the network once")
+        what = "the engine is not set up, and --offline keeps this run from doing it"
+        offline_problem = Problem("", what, "run `kohya-wrap setup` once, with a network")
+        raise EngineError.of((offline_problem, *planned.status.missing))
     status = planned.engine.setup(say) if planned.status.missing else planned.status
     fetch = partial(
         base_models.obtain, cache=cache, say=say, on_progress=progress, offline=offline, python=status.python

@@ -158,6 +158,6 @@ def test_an_engine_that_is_not_set_up_is_not_fetched(filled: World) -> None:
     """Building it needs the network, which is said with the engine's exit code."""
     made = plan("one-image", root=filled.folder, cache=filled.cache, overrides=planned(filled).overrides)
     assert made.status.missing, "this cache has no engine"
-    with pytest.raises(EngineError, match="needs the network once") as caught:
+    with pytest.raises(EngineError, match="the engine is not set up") as caught:
         run(made, offline=True)
     assert caught.value.exit_code == 13
