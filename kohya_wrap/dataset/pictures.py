@@ -1,8 +1,10 @@
 """One picture looked at as the engine will see it: its size from the header, then every pixel decoded once."""
 
 import contextlib
+import struct
 import threading
 import warnings
+import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +24,8 @@ _UPRIGHT = (None, 0, 1)
 _ORIENTATION = 0x0112
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "DIB", "GIF", "TIFF")
 """What may lie under a picture's name. Others would start programs of their own (EPS starts Ghostscript)."""
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, OverflowError, struct.error, zlib.error)
+"""What Pillow and imagesize raise for files that are cut off or damaged."""
 _LARGE = 40_000_000
 """Pixels from which pictures are decoded one at a time, so that a folder of them does not fill the memory."""
 _ONE_LARGE = threading.Lock()
@@ -72,7 +76,7 @@ def _look_again(path: Path, size: int, mtime_ns: int, inode: int) -> Look:
         return Look(0, 0, (finding("not-a-picture", path, "is no PNG, JPEG, WebP or BMP, whatever its name says"),))
     except PermissionError as error:
         return Look(0, 0, (finding("unreadable", path, f"cannot be read: {error.strerror}"),))
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError) as error:
+    except _DAMAGE as error:
         return Look(0, 0, (finding("truncated", path, f"cannot be decoded to its end: {error}"),))
 
 
@@ -85,7 +89,7 @@ def _open(path: Path, image: "Image") -> Look:
 
 
 def engine_size(path: Path) -> tuple[int, int] | None:
-    """Give the size by the library that the engine asks first; None where it does not know."""
+    """Give the size by the library that the engine asks first, in the engine's version; None where it does not know."""
     import imagesize  # noqa: PLC0415 - only a dataset needs it
 
     width, height = imagesize.get(str(path))
