@@ -61,3 +61,26 @@ def test_only_a_png_is_a_picture(tmp_path: Path) -> None:
     (tmp_path / "p.png").write_bytes(b"no picture")
     assert not is_picture(tmp_path / "p.png")
     assert is_picture(picture(tmp_path / "model.safetensors"))
+
+
+@pytest.mark.parametrize("ending", ["jpg", "webp"])
+@pytest.mark.parametrize("coding", ["utf-16-be", "utf-16-le", "utf-8"])
+def test_a_jpeg_or_webp_says_it_in_its_exif(ending: str, coding: str, tmp_path: Path) -> None:
+    """Web UIs write the same text as UserComment, in either byte order."""
+    text = "wolf\nSteps: 20, Sampler: Euler a, Model hash: 167E5BCB37, Model: cross, Version: v1.9"
+    exif = Image.Exif()
+    head = b"ASCII\0\0\0" if coding == "utf-8" else b"UNICODE\0"
+    exif.get_ifd(0x8769)[0x9286] = head + text.encode(coding)
+    path = tmp_path / f"made.{ending}"
+    Image.new("RGB", (8, 8)).save(path, exif=exif)
+    assert is_picture(path)
+    assert model_hash(path) == "167e5bcb37"
+
+
+def test_a_jpeg_without_it_is_refused(tmp_path: Path) -> None:
+    """A photograph was made with no model, and a cut one says nothing."""
+    Image.new("RGB", (8, 8)).save(tmp_path / "photo.jpg")
+    (tmp_path / "cut.jpg").write_bytes((tmp_path / "photo.jpg").read_bytes()[:30])
+    for name in ("photo.jpg", "cut.jpg"):
+        with pytest.raises(NotAModelError, match="does not say"):
+            model_hash(tmp_path / name)
