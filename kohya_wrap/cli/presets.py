@@ -8,8 +8,10 @@ import typer
 
 from kohya_wrap import presets
 from kohya_wrap.cli.options import PresetName, Sets, overrides
-from kohya_wrap.cli.output import print_warnings
+from kohya_wrap.cli.output import print_warnings, printable
+from kohya_wrap.errors import PresetError
 from kohya_wrap.pipeline import load_preset
+from kohya_wrap.results import rebuild
 
 presets_app = typer.Typer(name="presets", help="List, show and make presets.", no_args_is_help=True)
 
@@ -31,14 +33,44 @@ def show(preset: PresetName, sets: Sets = None) -> None:
     print_warnings(loaded.warnings)
 
 
+_Picture = Annotated[
+    Path | None, typer.Option("--from-picture", help="A generated picture: the model that made it, its prompt.")
+]
+_Lora = Annotated[Path | None, typer.Option("--from-lora", help="A LoRA: what its metadata tells of its training.")]
+_Notebook = Annotated[Path | None, typer.Option("--from-notebook", help="A saved Lora_Trainer.ipynb: its values.")]
+_Toml = Annotated[
+    list[Path] | None,
+    typer.Option("--from-toml", help="sd-scripts' training or dataset TOML, or a folder with both; repeatable."),
+]
+_Gui = Annotated[Path | None, typer.Option("--from-kohya-gui", help="A .json that kohya_ss' LoRA tab saved.")]
+
+
 @presets_app.command()
-def new(
+def new(  # noqa: PLR0913, PLR0917 - one line for each option of the verb
     name: Annotated[str, typer.Argument(help="Name of the new preset; becomes presets/NAME.toml.")],
     extends: Annotated[str, typer.Option("--extends", help="The preset to start from.")] = "one-image",
     out: Annotated[Path, typer.Option("--dir", help="Folder to write it into.", file_okay=False)] = Path("presets"),
+    from_picture: _Picture = None,
+    from_lora: _Lora = None,
+    from_notebook: _Notebook = None,
+    from_toml: _Toml = None,
+    from_kohya_gui: _Gui = None,
 ) -> None:
-    """Write a commented preset to start from; never over an existing file."""
-    typer.echo(presets.new_preset(name, extends=extends, target_dir=out))
+    """Write a commented preset to start from; never over an existing file. What is not known is said."""
+    files = (
+        (rebuild.given_by_picture, from_picture),
+        (rebuild.given_by_lora, from_lora),
+        (rebuild.given_by_notebook, from_notebook),
+        (rebuild.given_by_kohya_gui, from_kohya_gui),
+    )
+    if sum(path is not None for _, path in files) + bool(from_toml) > 1:
+        raise PresetError("can be made from one thing", where=name, todo="give one of the --from-… options")
+    given = rebuild.given_by_toml(name, from_toml) if from_toml else presets.Given()
+    for read, path in files:
+        given = given if path is None else read(name, path)
+    typer.echo(presets.new_preset(name, extends=extends, target_dir=out, given=given))
+    for note in given.notes:
+        typer.echo(f"  {printable(note)}", err=True)
 
 
 @presets_app.command()

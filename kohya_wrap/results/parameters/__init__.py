@@ -1,7 +1,6 @@
 """How a picture was made: `read_parameters` of a file, `parse_text` of pasted text, `to_text` back again."""
 
 from kohya_wrap.results.parameters.a1111 import parse_text, to_text, webui_fields
-from kohya_wrap.results.parameters.preset import preset_from_picture
 from kohya_wrap.results.parameters.read import read_parameters
 from kohya_wrap.results.parameters.types import Parameters, Resource, ResourceKind
 
@@ -10,7 +9,6 @@ __all__ = [
     "Resource",
     "ResourceKind",
     "parse_text",
-    "preset_from_picture",
     "read_parameters",
     "to_text",
     "webui_fields",
