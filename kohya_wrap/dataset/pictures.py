@@ -42,10 +42,13 @@ class Look:
 
 def look_at(paths: Sequence[Path]) -> list[Look]:
     """Look at pictures in parallel threads (decoding lets go of the interpreter's lock), in the order given."""
-    if len(paths) <= 1:
-        return [_look(path) for path in paths]
-    with ThreadPoolExecutor() as pool:
-        return list(pool.map(_look, paths, chunksize=16))
+    # Once, around the threads: entered in each of them, catch_warnings would restore another thread's filters.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if len(paths) <= 1:
+            return [_look(path) for path in paths]
+        with ThreadPoolExecutor() as pool:
+            return list(pool.map(_look, paths))
 
 
 def _look(path: Path) -> Look:
@@ -64,12 +67,10 @@ def _look_again(path: Path, size: int, mtime_ns: int, inode: int) -> Look:
     from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 - only a dataset needs Pillow
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(path, formats=_FORMATS) as image:
-                large = image.width * image.height > _LARGE
-                with _ONE_LARGE if large else contextlib.nullcontext():
-                    return _open(path, image)
+        with Image.open(path, formats=_FORMATS) as image:
+            large = image.width * image.height > _LARGE
+            with _ONE_LARGE if large else contextlib.nullcontext():
+                return _open(path, image)
     except Image.DecompressionBombError:
         return Look(0, 0, (finding("too-many-pixels", path, f"has more than {MAX_PIXELS} pixels"),))
     except UnidentifiedImageError:

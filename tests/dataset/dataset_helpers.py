@@ -1,9 +1,11 @@
 """Shared by the tests of the dataset room: real pictures, a project to put them in, and what is found there."""
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from kohya_wrap.config import TrainConfig
@@ -64,6 +66,14 @@ def only(findings: Sequence[Problem], code: str) -> Problem:
     problems = [problem for problem in findings if problem.code == code]
     assert len(problems) == 1, [str(problem) for problem in findings]
     return problems[0]
+
+
+def forbid(path: Path, mode: int) -> None:
+    """Take permissions away, or skip where they do not bind (root's privileges)."""
+    path.chmod(mode)
+    if os.access(path, os.W_OK):
+        path.chmod(0o700)
+        pytest.skip("permissions do not bind this user")
 
 
 def state_of(folder: Path) -> dict[str, tuple[str, int]]:

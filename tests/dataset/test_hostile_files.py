@@ -8,7 +8,7 @@ import zlib
 from pathlib import Path
 
 import pytest
-from dataset_helpers import captioned, codes, draw, found, only, prepared, project_of
+from dataset_helpers import captioned, codes, draw, forbid, found, only, prepared, project_of
 from PIL import Image
 
 from kohya_wrap.dataset import dataset_hashes
@@ -90,12 +90,20 @@ def test_pipe_is_not_waited_for(project: ProjectPaths) -> None:
     assert "zero-bytes" in codes(found(project))
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_no_permission(project: ProjectPaths) -> None:
     """Pictures and captions that may not be read are said, each with its name."""
-    captioned(project.dataset / "secret.png").chmod(0)
-    (project.dataset / "good.txt").chmod(0)
+    forbid(captioned(project.dataset / "secret.png"), 0)
+    forbid(project.dataset / "good.txt", 0)
     assert codes(found(project)) == ["caption-unreadable", "unreadable"]
+
+
+def test_no_permission_for_the_folder(project: ProjectPaths) -> None:
+    """A folder that may not be read, and one that may not be entered, are said."""
+    (project.root / "closed" / "inner").mkdir(parents=True)
+    forbid(project.root / "closed", 0)
+    problems = found(project, {"dataset": {"images": ["closed", "closed/inner", "closed/x.png"]}})
+    (project.root / "closed").chmod(0o700)
+    assert codes(problems).count("folder-unreadable") == 3
 
 
 def test_caption_that_went(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from dataset_helpers import Tables, captioned, codes, draw, found, only, prepared, project_of, state_of
+from dataset_helpers import Tables, captioned, codes, draw, forbid, found, only, prepared, project_of, state_of
 from PIL import Image
 
 from kohya_wrap.dataset import dataset_hashes, materialise
@@ -206,13 +206,12 @@ def test_target_cannot_be_made(project: ProjectPaths) -> None:
         materialise(prepared(project, images("a")))
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_no_write_permission(project: ProjectPaths) -> None:
     """A dataset folder that may not be written is an error that names the file."""
     captioned(project.root / "a" / "x.png")
     dataset = prepared(project, images("a"))
     project.dataset.mkdir(parents=True)
-    project.dataset.chmod(0o500)
+    forbid(project.dataset, 0o500)
     with pytest.raises(OutputError, match=r"x\.png"):
         materialise(dataset)
 
