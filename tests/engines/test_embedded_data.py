@@ -121,6 +121,13 @@ def test_bucket_rules_that_sd_scripts_refuses_are_refused(facts: Facts) -> None:
     }
 
 
+def test_limits_are_widened_to_whole_steps(facts: Facts) -> None:
+    """300 to 1000 is taken as 256 to 1024, as sd-scripts does."""
+    given, whole = facts["widened_limits"]
+    assert given == whole
+    assert [256, 1024] in whole
+
+
 def test_tags_are_counted_by_folder(facts: Facts) -> None:
     """Each caption once, whatever its repeats."""
     assert facts["counts"]["tags"] == {"a": {"a0": 1, "a1": 1, "a2": 1}, "b": {"b0": 1}}

@@ -124,6 +124,11 @@ def check_captions(world: World) -> Any:
     return found
 
 
+def check_widened_limits(_: World) -> Any:
+    """The bucket sizes with limits that are no whole steps, and with those that they are widened to."""
+    return [bucket_sizes(_settings(resolution=512, low=low, high=high)) for low, high in ((300, 1000), (256, 1024))]
+
+
 def check_bad_rules(_: World) -> Any:
     """What is said of bucket rules that sd-scripts refuses."""
     found = {}
