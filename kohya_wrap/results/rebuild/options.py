@@ -197,7 +197,7 @@ def _rest(draft: Draft, said: Options) -> None:
     for key, value in said.items():
         option = options().get(key)
         sd2 = key == "v_parameterization" and said.get("v2") is True
-        if key in FIELDS or key in DATASET_FILE or sd2 or value is None:
+        if key in {*FIELDS, *DATASET_FILE, "network_args"} or sd2 or value is None:
             continue
         if key in OURS:
             ours.append(key)
