@@ -2,6 +2,7 @@
 
 import sys
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,16 @@ WITHOUT_FIELDS = {"override", "notebook", "notebook-zeros", "notebook-lycoris"}
 """Shapes whose file no fields would give: a ready-made one, and the notebook's own values."""
 
 
+ONE_FOLDER = """
+[[datasets]]
+[[datasets.subsets]]
+image_dir = "{}"
+num_repeats = 3
+[general]
+enable_bucket = true
+"""
+
+
 def config_of(folder: Path, given: Given) -> TrainConfig:
     path = presets.new_preset(NAME, target_dir=folder, given=given)
     return presets.load(path, checks=[check_passthrough]).config
@@ -43,12 +54,10 @@ def test_our_own_training_file_comes_back(shape: str, tmp_path: Path) -> None:
     job = make_job(SHAPES[shape])
     ratio = job.config.learning.model_dump(include={"lr_warmup_ratio"})  # the pictures it is told by are not here
     again = config.model_copy(update={"learning": config.learning.model_copy(update=ratio)})
-    written = training_toml(type(job)(**{**_fields(job), "config": again}))
-    assert flat(written) == flat(golden.read_text(encoding="utf-8"))
-
-
-def _fields(job: object) -> dict[str, object]:
-    return {name: getattr(job, name) for name in job.__dataclass_fields__}  # type: ignore[attr-defined]
+    written = training_toml(replace(job, config=again))
+    expected = flat(golden.read_text(encoding="utf-8"))
+    expected.pop("log_config", None)  # one shape states what the engine does anyway; that is left out
+    assert flat(written) == expected
 
 
 def test_hardware_is_as_the_file_has_it(tmp_path: Path) -> None:
@@ -68,9 +77,8 @@ def test_several_folders_become_a_custom_dataset(tmp_path: Path) -> None:
 
 def test_the_project_s_own_folder_is_used_as_it_is(tmp_path: Path) -> None:
     """Loras/NAME/dataset needs no copy; any other folder is named."""
-    text = '[[datasets]]\n[[datasets.subsets]]\nimage_dir = "{}"\nnum_repeats = 3\n[general]\nresolution = 512\nenable_bucket = true\n'
-    own = given_by_toml(NAME, [write(tmp_path / "own.toml", text.format(f"/x/Loras/{NAME}/dataset"))])
-    other = given_by_toml(NAME, [write(tmp_path / "other.toml", text.format("/x/pictures"))])
+    own = given_by_toml(NAME, [write(tmp_path / "own.toml", ONE_FOLDER.format(f"/x/Loras/{NAME}/dataset"))])
+    other = given_by_toml(NAME, [write(tmp_path / "other.toml", ONE_FOLDER.format("/x/pictures"))])
     assert "dataset.images" not in own.values
     assert (other.values["dataset.images"], other.values["steps.num_repeats"]) == ("/x/pictures", 3)
     assert "extras.custom_dataset" not in other.values
@@ -93,40 +101,27 @@ def test_the_warm_up_is_told_by_the_pictures(tmp_path: Path) -> None:
     folder = (tmp_path / "pictures").as_posix()
     dataset = f"[[datasets]]\n[[datasets.subsets]]\nimage_dir = '{folder}'\nnum_repeats = 10\n"
     write(tmp_path / "both" / "dataset.toml", dataset)
-    training = (
-        "max_train_epochs = 5\ntrain_batch_size = 2\nlr_warmup_steps = 7\nlr_scheduler = 'linear'\nunet_lr = 1e-4\n"
-    )
+    training = "max_train_epochs = 5\ntrain_batch_size = 2\nlr_warmup_steps = 7\nlr_scheduler = 'linear'\n"
     write(tmp_path / "both" / "training.toml", training)
     assert given_by_toml(NAME, [tmp_path / "both"]).values["learning.lr_warmup_ratio"] == 0.07
 
 
 def test_a_training_file_names_its_dataset_file(tmp_path: Path) -> None:
     """dataset_config is followed, from where the training file lies."""
-    write(
-        tmp_path / "d.toml",
-        '[[datasets]]\n[[datasets.subsets]]\nimage_dir = "/p"\nnum_repeats = 7\n[general]\nenable_bucket = true\n',
-    )
-    given = given_by_toml(NAME, [write(tmp_path / "t.toml", 'dataset_config = "d.toml"\nunet_lr = 1e-4\n')])
-    assert given.values["steps.num_repeats"] == 7
+    write(tmp_path / "d.toml", ONE_FOLDER.format("/p"))
+    given = given_by_toml(NAME, [write(tmp_path / "t.toml", 'dataset_config = "d.toml"')])
+    assert given.values["steps.num_repeats"] == 3
 
 
 def test_what_is_not_said_is_the_engine_s_default(tmp_path: Path) -> None:
     """A nearly empty file trains 1,600 steps of batch 1 at 2e-6, rank 4, clip skip 1, in fp32; so does the preset."""
-    config = config_of(
-        tmp_path, given_by_toml(NAME, [write(tmp_path / "t.toml", 'network_module = "networks.lora"\n')])
-    )
-    assert (config.steps.preferred_unit, config.steps.how_many, config.steps.train_batch_size) == ("Steps", 1600, 1)
-    assert (config.learning.unet_lr, config.learning.lr_scheduler, config.learning.min_snr_gamma) == (
-        2e-6,
-        "constant",
-        False,
-    )
-    assert (config.structure.network_dim, config.structure.network_alpha) == (4, 1)
-    assert (config.training.clip_skip, config.engine.save_precision, config.engine.mixed_precision) == (
-        1,
-        "float",
-        "no",
-    )
+    path = write(tmp_path / "t.toml", 'network_module = "networks.lora"')
+    config = config_of(tmp_path, given_by_toml(NAME, [path]))
+    steps, learning, training = config.steps, config.learning, config.training
+    assert (steps.preferred_unit, steps.how_many, steps.train_batch_size) == ("Steps", 1600, 1)
+    assert (learning.unet_lr, learning.lr_scheduler, learning.min_snr_gamma) == (2e-6, "constant", False)
+    assert (config.structure.network_dim, config.structure.network_alpha, training.clip_skip) == (4, 1, 1)
+    assert (config.engine.save_precision, config.engine.mixed_precision) == ("float", "no")
     assert config.optimizer.optimizer == "AdamW"
 
 
@@ -141,7 +136,7 @@ def test_what_is_not_said_is_the_engine_s_default(tmp_path: Path) -> None:
         ('seed = "42"', "seed cannot be '42'"),
         ("mem_eff_attn = true", "attention cannot be 'mem_eff_attn'"),
         ("noise_offset = 'much'", "noise_offset = 'much' was left out"),
-        ("lr_warmup_steps = 7\nmax_train_epochs = 1", "The warm-up was 7 steps"),
+        ("lr_warmup_steps = 7\nmax_train_epochs = 1", "The warm-up is 7 steps"),
     ],
 )
 def test_what_a_preset_cannot_hold_is_said(line: str, note: str, tmp_path: Path) -> None:
