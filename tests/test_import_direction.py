@@ -21,6 +21,7 @@ ORDER = (
     ("recording",),
     ("pipeline",),
     ("reproducing",),
+    ("sharing",),
     ("__init__",),
     ("cli",),
 )

@@ -6,11 +6,13 @@ from kohya_wrap.cli.runs.compare import compare
 from kohya_wrap.cli.runs.plot import plot, tensorboard
 from kohya_wrap.cli.runs.report import report
 from kohya_wrap.cli.runs.reproduce import reproduce
+from kohya_wrap.cli.runs.share import export, import_
 from kohya_wrap.cli.runs.show import list_, show
 
 runs_app = typer.Typer(
     name="runs", help="List, show, draw, compare and repeat the runs of this folder.", no_args_is_help=True
 )
 runs_app.command("list")(list_)
-for verb in (show, plot, tensorboard, compare, report, reproduce):
+for verb in (show, plot, tensorboard, compare, report, reproduce, export):
     runs_app.command()(verb)
+runs_app.command("import")(import_)
