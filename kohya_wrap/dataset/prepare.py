@@ -15,6 +15,7 @@ from kohya_wrap.dataset.types import DatasetGroup, Picture, PreparedDataset, Sub
 from kohya_wrap.errors import Problem
 from kohya_wrap.paths import ProjectPaths
 
+_ENGINES_EXTENSION = ".caption"
 _SUBSET_OWN = ("image_dir", "num_repeats", "is_reg", "class_tokens")
 
 
@@ -28,8 +29,13 @@ class _Work:
     sources: Sources = field(default_factory=Sources)
 
     @property
+    def as_it_is(self) -> bool:
+        """Whether the engine reads a dataset file of the user's own, with nothing added."""
+        return bool(self.config.extras.override_dataset_config_file)
+
+    @property
     def extension(self) -> str:
-        return self.config.processing.caption_extension
+        return _ENGINES_EXTENSION if self.as_it_is else self.config.processing.caption_extension
 
 
 def prepare(config: TrainConfig, project: ProjectPaths) -> PreparedDataset:
@@ -41,7 +47,7 @@ def prepare(config: TrainConfig, project: ProjectPaths) -> PreparedDataset:
     work.findings += _not_yet(config)
     groups = _groups(work)
     has_captions = any(picture.caption for group in groups for subset in group.subsets for picture in subset.pictures)
-    work.findings += _presence(groups, work.extension, has_captions=has_captions)
+    work.findings += _presence(work, groups, has_captions=has_captions)
     groups = tuple(_filled(work, group) for group in groups)
     return PreparedDataset(
         groups=groups,
@@ -91,14 +97,18 @@ def _builtin_pictures(folder: Path, extension: str) -> tuple[Picture, ...]:
     )
 
 
-def _presence(groups: tuple[DatasetGroup, ...], extension: str, *, has_captions: bool) -> Iterator[Problem]:
-    """Say which pictures have no caption while others, anywhere in the dataset, have one."""
-    subsets = [subset for group in groups for subset in group.subsets if subset.pictures]
-    if subsets and not has_captions and extension:
+def _presence(work: _Work, groups: tuple[DatasetGroup, ...], *, has_captions: bool) -> Iterator[Problem]:
+    """Say which pictures would be trained with an empty caption, or with the project's name.
+
+    The name stands in where no picture of the whole dataset has a caption, but not in a file that is used as it is.
+    """
+    subsets = [subset for group in groups for subset in group.subsets if subset.pictures and not subset.class_tokens]
+    named = not has_captions and not work.as_it_is
+    if subsets and named and work.extension:
         yield finding("no-captions", subsets[0].image_dir, "holds no caption file")
     for subset in subsets:
         missing = [picture.source for picture in subset.pictures if not picture.caption]
-        if has_captions and missing and not subset.class_tokens:
+        if missing and not named:
             what = f"{names(missing)} {'has' if len(missing) == 1 else 'have'} no caption"
             yield finding("caption-missing", subset.image_dir, what)
 

@@ -239,12 +239,23 @@ def test_dataset_file(project: ProjectPaths) -> None:
     """A file that is used as it is counts with the engine's defaults: no buckets, one repeat, what [general] says."""
     folders(project.root, many=3)
     file = project.root / "dataset.toml"
-    subset = '[[datasets]]\n[[datasets.subsets]]\nimage_dir = "many"\n'
+    subset = '[[datasets]]\n[[datasets.subsets]]\nimage_dir = "many"\ncaption_extension = ".txt"\n'
     file.write_text("[general]\nresolution = 128\nbatch_size = 2\n" + subset, encoding="utf-8")
     dataset = prepared(project, {"extras": {"override_dataset_config_file": "dataset.toml"}})
     assert dataset.groups[0].buckets == (Bucket(128, 128, 3),)
     assert dataset.batches_per_epoch == 2
     assert codes(dataset.findings) == ["upscaled"]
+
+
+def test_dataset_file_without_captions(project: ProjectPaths) -> None:
+    """In a file that is used as it is the engine looks for .caption, and no name stands in for captions."""
+    folders(project.root, many=1)
+    text = '[general]\nresolution = 64\n[[datasets]]\n[[datasets.subsets]]\nimage_dir = "many"\n'
+    (project.root / "dataset.toml").write_text(text, encoding="utf-8")
+    tables: Tables = {"extras": {"override_dataset_config_file": "dataset.toml"}}
+    assert codes(found(project, tables)) == ["caption-ending", "caption-missing"]
+    (project.root / "dataset.toml").write_text(text + 'class_tokens = "tiger"\n', encoding="utf-8")
+    assert codes(found(project, tables)) == ["caption-ending"]
 
 
 def test_dataset_file_is_missing(project: ProjectPaths) -> None:
