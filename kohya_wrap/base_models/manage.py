@@ -15,6 +15,7 @@ from kohya_wrap.base_models.identify import Identity, identify
 from kohya_wrap.base_models.local import is_pickle, local_path
 from kohya_wrap.base_models.locate import find_here
 from kohya_wrap.base_models.named import NAMED
+from kohya_wrap.base_models.peek import with_first_bytes
 from kohya_wrap.base_models.picture import is_picture, model_hash
 from kohya_wrap.base_models.store import Store
 from kohya_wrap.errors import BaseModelError
@@ -49,9 +50,17 @@ def link_of(text: str, *, root: Path) -> Link:
 
 
 def resolve_link(text: str, *, root: Path, cache: CachePaths, choice: Choice) -> Resolved:
-    """Ask what is behind a link, with permissions and whether a login is needed. Nothing is fetched."""
-    link = link_of(text, root=root)
-    return link.resolve(Access.from_environment(cache), dataclasses.replace(choice, details=True))
+    """Ask what is behind a link, with permissions and whether a login is needed. Nothing is fetched but a header."""
+    link, access = link_of(text, root=root), Access.from_environment(cache)
+    resolved = link.resolve(access, dataclasses.replace(choice, details=True))
+    if resolved.family != "unknown" or resolved.base:
+        return resolved
+    try:
+        return with_first_bytes(link, resolved, access)
+    except BaseModelError:
+        if resolved.chosen.size:  # the host itself has answered: that is something to show
+            return resolved
+        raise
 
 
 def look_at_local(text: str, *, root: Path, cache: CachePaths) -> Kept | None:

@@ -77,6 +77,8 @@ def list_(as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag of the comm
     if as_json:
         typer.echo(json.dumps([_kept_json(one) for one in kept], indent=2, ensure_ascii=False))
         return
+    if not kept:
+        _say("the store is empty; `kohya-wrap model get LINK` fetches into it")
     for one in kept:
         typer.echo(
             f"{one.sha256[:12]:<12}  {size_text(one.size):>9}  {one.what:<22}  {one.name}  {one.source}".rstrip()
@@ -87,7 +89,7 @@ def list_(as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag of the comm
 def verify() -> None:
     """Read every file of the store again and compare its hash."""
     count = manage.verify_kept(CachePaths.from_environment(), _say)
-    typer.echo(f"{count} files, all as they were fetched")
+    typer.echo(f"{count} {'file' if count == 1 else 'files'}, all as fetched")
 
 
 @model_app.command()
@@ -129,9 +131,9 @@ def _kept_json(kept: manage.Kept) -> dict[str, object]:
 def _rows(found: Resolved) -> list[tuple[str, str]]:
     chosen = found.chosen
     login = {True: "needed", False: "not needed", None: ""}[found.login_needed]
-    version = f"{found.version} ({found.host})" if found.version else found.host
-    rows = [("name", found.name), ("version", version)]
-    rows += [("is", " ".join(word for word in (found.kind, found.base) if word)), ("file", describe(chosen))]
+    rows = [("name", found.name), ("version", found.version), ("host", found.host)]
+    rows += [("is", " ".join(word for word in (found.kind, found.base) if word))]
+    rows += [("family", found.family if found.family != "unknown" else ""), ("file", describe(chosen))]
     rows += [(kind, digest) for kind, digest in chosen.hashes.items()]
     rows += [("licence", text) for text in found.licence] + [("login", login)]
     rows += [("note", text) for text in found.notes]
@@ -140,7 +142,7 @@ def _rows(found: Resolved) -> list[tuple[str, str]]:
 
 
 def _as_json(found: Resolved) -> dict[str, object]:
-    fields = {field.name: getattr(found, field.name) for field in dataclasses.fields(found)}
+    fields = {field.name: getattr(found, field.name) for field in dataclasses.fields(found) if field.name != "key"}
     return {
         **fields,
         "files": [_file_json(file) for file in found.files],

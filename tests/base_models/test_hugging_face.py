@@ -200,7 +200,7 @@ def test_a_repository_of_single_files_offers_a_choice(
 def test_the_licence_is_told(place: Place, tmp_path: Path) -> None:
     """`model resolve` shows the repository's licence."""
     place.open()
-    assert resolve(place, tmp_path, FILE_LINK, Choice(details=True)).licence == ("licence: creativeml-openrail-m",)
+    assert resolve(place, tmp_path, FILE_LINK, Choice(details=True)).licence == ("creativeml-openrail-m",)
 
 
 def test_a_gated_repository_says_what_to_do(place: Place, tmp_path: Path) -> None:

@@ -61,12 +61,12 @@ class CivitaiLink:
         token = self.named.token or access.civitai_token
         site, version, model, notes = _find(self.named, access, token)
         files = tuple(file.as_remote() for file in version.files)
-        blocked = _blocked(version, model.mode if model else version.model.mode, self.shown)
+        about = model or version.model
+        blocked = _blocked(version, about, self.shown)
         if blocked is None or files:
             chosen = choose(_wished(files, self.named), _with_file(choice, files, self.named), where=self.shown)
         else:
             chosen = RemoteFile("")
-        about = model or version.model
         model_id = str(version.model_id or self.named.model)
         pinned = CivitaiName(model_id, str(version.id), chosen.id, red=site != access.civitai)
         if choice.details and model is None and version.model_id:
@@ -159,7 +159,7 @@ def _newest(model: Model) -> Version:
 def _say_newest(version: Version, model: Model) -> str:
     others = len(model.model_versions) - 1
     date = f", published {version.published_at:%Y-%m-%d}" if version.published_at else ""
-    more = f" ({others} older ones are there)" if others else ""
+    more = f" ({others} older {'one is' if others == 1 else 'ones are'} there)" if others else ""
     return f"the link names no version: the newest published one is taken, {version.name}{date}{more}"
 
 
@@ -197,10 +197,10 @@ def _notes(files: tuple[RemoteFile, ...], chosen: RemoteFile, version: Version) 
     return tuple(notes)
 
 
-def _blocked(version: Version, mode: str, where: str) -> BaseModelError | None:
-    name = version.model.name or version.name
-    if mode in {"Archived", "TakenDown"}:
-        what = f"{name} was {'archived by its creator' if mode == 'Archived' else 'taken down'}: its files are gone"
+def _blocked(version: Version, about: Model | Named, where: str) -> BaseModelError | None:
+    if about.mode in {"Archived", "TakenDown"}:
+        how = "archived by its creator" if about.mode == "Archived" else "taken down"
+        what = f"{about.name} was {how}: its files are gone"
         return ArchivedError(what, where=where, todo="give another model, or the file if you have it")
     if version.usage_control not in {"", "Download"}:
         return downloads_disabled(where)

@@ -95,7 +95,7 @@ class Direct:
         if parts.scheme == "https" or (parts.scheme == "http" and _is_this_machine(parts.hostname)):
             return DirectLink(Secret(text))
         todo = "give an https link, or fetch the file yourself and give its path"
-        raise LinkError(f"a {parts.scheme}:// link is not fetched", where=public_url(text), todo=todo)
+        raise LinkError(f"links of {parts.scheme}:// are not fetched", where=public_url(text), todo=todo)
 
 
 def _is_this_machine(host: str) -> bool:

@@ -79,11 +79,12 @@ class WebSource:
 class HubSource:
     """A file, or a folder of files, that huggingface_hub fetches: `fetch(folder, on_progress)` verifies and gives it.
 
-    What an interrupted fetch left in `folder` is taken up again.
+    What an interrupted fetch left in `folder` is taken up again. `web`: where a single file's first bytes can be read.
     """
 
     fetch: Callable[[Path, OnProgress | None], Path] = field(repr=False)
     is_folder: bool
+    web: WebSource | None = None
 
 
 Source = WebSource | HubSource

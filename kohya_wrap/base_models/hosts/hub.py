@@ -20,7 +20,7 @@ from kohya_wrap.base_models.errors import (
     ServerError,
     TokenRefusedError,
 )
-from kohya_wrap.base_models.hosts.host import OnProgress
+from kohya_wrap.base_models.hosts.host import OnProgress, WebSource
 from kohya_wrap.base_models.hosts.hugging_face_link import HuggingFaceName
 from kohya_wrap.base_models.web import no_network, shared_error, tls_error
 from kohya_wrap.errors import BaseModelError
@@ -88,6 +88,17 @@ def ask_file(name: HuggingFaceName, access: Access) -> tuple[RepoFile, str]:
     is_sha256 = len(etag) == 64
     file = RepoFile(name.path, data.size or 0, etag if is_sha256 else "", "" if is_sha256 else etag)
     return file, data.commit_hash or name.revision
+
+
+def file_source(name: HuggingFaceName, access: Access) -> WebSource:
+    """Give the address of one file's bytes, for reading a few of them."""
+    from huggingface_hub import hf_hub_url  # noqa: PLC0415 - as above
+
+    url = hf_hub_url(
+        name.repo, name.path, repo_type=name.repo_type, revision=name.revision, endpoint=access.hugging_face
+    )
+    token = access.hugging_face_token.reveal()
+    return WebSource(lambda: url, {"Authorization": f"Bearer {token}"} if token else {})
 
 
 def fetch_file(

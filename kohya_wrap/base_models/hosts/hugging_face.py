@@ -16,7 +16,16 @@ from kohya_wrap.base_models.hosts.host import (
     Resolved,
     Source,
 )
-from kohya_wrap.base_models.hosts.hub import Repo, RepoFile, ask_file, ask_repo, fetch_file, fetch_files
+from kohya_wrap.base_models.hosts.hub import (
+    WHERE_TOKENS_ARE_MADE,
+    Repo,
+    RepoFile,
+    ask_file,
+    ask_repo,
+    fetch_file,
+    fetch_files,
+    file_source,
+)
 from kohya_wrap.base_models.hosts.hugging_face_link import HuggingFaceName, read_hugging_face
 from kohya_wrap.base_models.hosts.repo_files import as_folder, as_remote, diffusers_files, single_files
 from kohya_wrap.errors import BaseModelError
@@ -71,7 +80,7 @@ class HuggingFaceLink:
         if len(files) > 1:
             others = "; ".join(describe(file) for file in files if file is not chosen)
             notes = (f"of {len(files)} files {describe(chosen)} is taken; the others: {others}",)
-        licence = (f"licence: {repo.licence}",) if repo.licence else ()
+        licence = (repo.licence,) if repo.licence else ()
         resolved = self._resolved(files, chosen, repo.commit, choice)
         return dataclasses.replace(
             resolved, notes=notes, licence=licence, login_needed=repo.gated, blocked=_blocked(repo, access)
@@ -115,7 +124,7 @@ class HuggingFaceLink:
             def fetch_one(folder: Path, on_progress: OnProgress | None) -> Path:
                 return fetch_file(at, file, folder, access, on_progress=on_progress)
 
-            return HubSource(fetch_one, is_folder=False)
+            return HubSource(fetch_one, is_folder=False, web=file_source(at, access))
 
         def fetch_all(folder: Path, on_progress: OnProgress | None) -> Path:
             role = "VAE" if resolved.kind == "VAE" else "base model"
@@ -145,7 +154,7 @@ def _chosen(files: tuple[RemoteFile, ...], choice: Choice, where: str) -> Remote
 def _blocked(repo: Repo, access: Access) -> BaseModelError | None:
     if not repo.gated or access.hugging_face_token:
         return None
-    todo = f"open huggingface.co/{repo.name.repo} in a browser, accept the terms, make a token and set HF_TOKEN"
+    todo = f"open huggingface.co/{repo.name.repo} in a browser, accept the terms, {WHERE_TOKENS_ARE_MADE}"
     return GatedRepositoryError(
         f"{repo.name.repo} is gated: its terms must be accepted first", where=repo.name.shown, todo=todo
     )
