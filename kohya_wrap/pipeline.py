@@ -99,6 +99,7 @@ def plan(
         dataset=prepared.findings,
         base_model=(*located.problems, *(vae.problems if vae else ())),
         engine=(*engine.problems(config), *hardware_problems),
+        failure=located.failure or (vae.failure if vae else None),
     )
     return Plan(
         preset=loaded,

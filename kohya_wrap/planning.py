@@ -22,12 +22,16 @@ EXAMPLE_RUN = "RUN"
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Problems by the room that found them; the room decides the exit code."""
+    """Problems by the room that found them; the room decides the exit code.
+
+    `failure`: the error behind `base_model`, which has a finer one.
+    """
 
     preset: tuple[Problem, ...] = ()
     dataset: tuple[Problem, ...] = ()
     base_model: tuple[Problem, ...] = ()
     engine: tuple[Problem, ...] = ()
+    failure: BaseModelError | None = None
 
     def all(self) -> tuple[Problem, ...]:
         """Give every problem, in the order of the way through the house."""
@@ -38,7 +42,12 @@ class Findings:
         return tuple(problem for problem in self.all() if problem.severity == "error")
 
     def raise_errors(self) -> None:
-        """Raise one error that lists every problem; its class is that of the first room that found one."""
+        """Raise one error that lists every problem; its class is that of the first room that found one.
+
+        A base model's failure that stands alone is raised as it is.
+        """
+        if self.failure is not None and self.errors() == self.failure.problems:
+            raise self.failure
         kinds: tuple[tuple[type[KohyaWrapError], tuple[Problem, ...]], ...] = (
             (PresetError, self.preset),
             (DatasetError, self.dataset),
