@@ -39,6 +39,7 @@ def test_nearest_ratio(size: tuple[int, int], bucket: tuple[int, int]) -> None:
         ((600, 400), (576, 384)),  # small enough: cut down to whole steps
         ((100, 130), (64, 128)),
         ((1000, 1500), (384, 576)),  # 418 x 627, cut to steps
+        ((527, 938), (384, 640)),  # 383.8 x 683.1: the width is rounded up to 384 before it is cut
         ((1920, 1080), (640, 384)),  # 683 x 384 keeps the ratio better than 640 x 360
     ],
 )

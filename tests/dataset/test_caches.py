@@ -61,6 +61,16 @@ def test_age_and_size(tmp_path: Path, name: str, age: int, expected: list[str]) 
     assert codes(list(cache_findings([Cached(picture, picture, (96, 80))], [cache], to_disk=False))) == expected
 
 
+def test_two_sizes(tmp_path: Path) -> None:
+    """Of two caches of one picture, the one of another size is said, whichever the engine would take."""
+    picture = draw(tmp_path / "x.png", (96, 80))
+    caches = [tmp_path / f"x_{size}_sd.npz" for size in ("0096x0080", "0500x0500")]
+    for cache in caches:
+        cache.write_bytes(b"PK")
+    (problem,) = cache_findings([Cached(picture, picture, (96, 80))], caches, to_disk=False)
+    assert problem.where == str(caches[1])
+
+
 def test_many(tmp_path: Path) -> None:
     """Ten thousand pictures with their caches are matched without comparing each with each."""
     pictures = [tmp_path / f"p{number:05}.png" for number in range(10_000)]

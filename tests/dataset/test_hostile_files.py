@@ -137,6 +137,14 @@ def test_bomb_is_not_decoded(tmp_path: Path) -> None:
     assert peak < 10_000_000
 
 
+def test_large_but_trained(tmp_path: Path) -> None:
+    """A picture that Pillow would warn of, and the engine trains, is looked at without a warning."""
+    path = tmp_path / "large.png"
+    bomb(path, 10_000, 9_500)
+    (look,) = look_at([path])
+    assert (look.width, look.height, look.findings) == (10_000, 9_500, ())
+
+
 def test_postscript_is_not_run(tmp_path: Path) -> None:
     """A file that would start another program to be read is no picture, whatever its name says."""
     path = tmp_path / "x.png"
@@ -166,6 +174,12 @@ def test_opaque_alpha(tmp_path: Path) -> None:
     """An alpha channel that hides nothing is no finding."""
     draw(tmp_path / "x.png", mode="RGBA", color="#c84")
     assert look_at([tmp_path / "x.png"])[0].findings == ()
+
+
+def test_half_transparent(tmp_path: Path) -> None:
+    """A colour that shines through only in part is changed as well."""
+    Image.new("RGBA", (96, 80), (9, 9, 9, 128)).save(tmp_path / "x.png")
+    assert codes(look_at([tmp_path / "x.png"])[0].findings) == ["transparency"]
 
 
 def test_palette_transparency(tmp_path: Path) -> None:

@@ -247,6 +247,15 @@ def test_dataset_file(project: ProjectPaths) -> None:
     assert codes(dataset.findings) == ["upscaled"]
 
 
+def test_dataset_file_has_no_buckets(project: ProjectPaths) -> None:
+    """Where such a file does not switch buckets on, a wide picture is cropped to the resolution."""
+    captioned(project.root / "many" / "wide.png", (900, 300))
+    text = '[general]\nresolution = 512\n[[datasets]]\n[[datasets.subsets]]\nimage_dir = "many"\n'
+    (project.root / "dataset.toml").write_text(text, encoding="utf-8")
+    dataset = prepared(project, {"extras": {"override_dataset_config_file": "dataset.toml"}})
+    assert dataset.groups[0].buckets == (Bucket(512, 512, 1),)
+
+
 def test_dataset_file_without_captions(project: ProjectPaths) -> None:
     """In a file that is used as it is the engine looks for .caption, and no name stands in for captions."""
     folders(project.root, many=1)

@@ -189,6 +189,13 @@ def test_pictures_that_are_not_named(project: ProjectPaths) -> None:
     assert only(found(project, images("a")), "not-named").what.startswith("also holds old.png")
 
 
+def test_each_finding_once(project: ProjectPaths) -> None:
+    """A folder that is looked at twice, as source and as dataset, has each finding once."""
+    captioned(project.dataset / "x.png")
+    draw(project.dataset / "Odd.Png")
+    assert codes(found(project, images(str(project.dataset)))) == ["mixed-case-ending"]
+
+
 def test_caches_from_before(project: ProjectPaths) -> None:
     """Latents that lie where a picture is about to come cannot be that picture's, whatever their time."""
     captioned(project.root / "a" / "x.png")
