@@ -6,6 +6,7 @@ import pytest
 from model_files import LORA, SD15, SDXL, write_model
 from PIL import Image
 
+from kohya_wrap.base_models import access
 from kohya_wrap.base_models.errors import (
     HashMismatchError,
     LinkError,
@@ -17,6 +18,23 @@ from kohya_wrap.base_models.errors import (
 from kohya_wrap.errors import BaseModelError, DatasetError
 from kohya_wrap.paths import CachePaths
 from kohya_wrap.pipeline import plan
+
+README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_class_has_its_own_code_and_the_readme_has_them_all() -> None:
+    """A user finds the code that a script met, with what to do."""
+    codes = [kind.exit_code for kind in BaseModelError.__subclasses__()]
+    assert len(set(codes)) == len(codes) >= 20
+    assert [code for code in codes if f"\n| {code} |" not in README] == []
+
+
+def test_every_variable_is_in_the_readme() -> None:
+    """The address of each service, and each token."""
+    said = (access.__doc__ or "").splitlines()
+    names = {line.split()[0] for line in said if line[:1].isupper() and line.split()[0].isupper()}
+    assert {"HF_ENDPOINT", "CIVITAI_API_TOKEN", "KOHYA_WRAP_CIVITAI_URL"} <= names
+    assert [name for name in sorted(names) if f"`{name}`" not in README] == []
 
 
 def raise_what_is_wrong(folder: Path, *sets: str, caption: str = "lakto_tiger, red eyes") -> None:

@@ -84,9 +84,12 @@ def _check_kind(answer: "Response", url: str) -> None:
 def _error(status: int, url: str, answer: "Response", *, signed_in: bool) -> BaseModelError:
     where, host = public_url(url), _host(url)
     if status == 401 and signed_in:
-        return TokenRefusedError(f"{host} does not accept the token", where=where, todo="make a new one and set it")
+        return TokenRefusedError(
+            f"{host} does not accept the token", where=where, todo="check what is in the link, or the token"
+        )
     if status == 401:
-        return LoginNeededError(f"{host} wants a login", where=where, todo="set the token of this host and try again")
+        todo = "put name and password into the link (https://NAME:PASSWORD@HOST/...), or give a file that you fetched"
+        return LoginNeededError(f"{host} wants a login", where=where, todo=todo)
     if status == 403:
         return AccessDeniedError(f"{host} refuses the file", where=where, todo="open the link in a browser")
     if status == 404:
