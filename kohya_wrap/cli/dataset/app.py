@@ -2,6 +2,7 @@
 
 import typer
 
+from kohya_wrap.cli.dataset.dedupe import dedupe
 from kohya_wrap.cli.dataset.history import history, undo
 from kohya_wrap.cli.dataset.new import new
 
@@ -10,6 +11,7 @@ dataset_app = typer.Typer(
 )
 for verb in (
     new,
+    dedupe,
     history,
     undo,
 ):

@@ -1,0 +1,82 @@
+"""kohya-wrap dataset dedupe."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kohya_wrap.cli.dataset.bar import bar
+from kohya_wrap.cli.dataset.options import DryRun, Extension, Place, Recursive, find_place, print_step
+from kohya_wrap.cli.options import Root
+from kohya_wrap.dataset.verbs.dedupe import Deduped, DedupeOptions, Embed, embeddings_of
+from kohya_wrap.dataset.verbs.dedupe import dedupe as remove_copies
+from kohya_wrap.errors import DatasetError
+
+_BITS, _COSINE = DedupeOptions().threshold, DedupeOptions().cosine
+_SHOWN = 10
+
+
+def dedupe(  # noqa: PLR0913, PLR0917 - one line for each option of the verb
+    dataset: Place,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            help=f"How alike: bits of 64 that may differ (default {_BITS}; 0 to 16), or with --embeddings the cosine"
+            f" (default {_COSINE})."
+        ),
+    ] = None,
+    mirror: Annotated[bool, typer.Option("--mirror", help="Mirror images are alike too.")] = False,  # noqa: FBT002 - a flag
+    embeddings: Annotated[
+        Path | None,
+        typer.Option(
+            help="Compare by a model's embeddings: an .npz with `names` and `embeddings` (N x D).", dir_okay=False
+        ),
+    ] = None,
+    sheet: Annotated[
+        Path | None, typer.Option(help="Where to draw the groups (default: beside the step's record).", dir_okay=False)
+    ] = None,
+    recursive: Recursive = False,  # noqa: FBT002 - a flag
+    caption_extension: Extension = ".txt",
+    root: Root = None,
+    dry_run: DryRun = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Keep the best of each group of alike pictures in DATASET, and set the others aside with their captions."""
+    place = find_place(dataset, root)
+    options = DedupeOptions(
+        threshold=_bits(threshold) if embeddings is None else _BITS,
+        cosine=_COSINE if threshold is None or embeddings is None else threshold,
+        mirror=mirror,
+        recursive=recursive,
+        caption_extension=caption_extension,
+    )
+    embed: Embed | None = embeddings_of(embeddings, place.folder) if embeddings else None
+    with bar() as report:
+        done = remove_copies(place, options, embed=embed, sheet=sheet, dry_run=dry_run, report=report)
+    _print(done, place.folder)
+
+
+def _bits(threshold: float | None) -> int:
+    if threshold is None:
+        return _BITS
+    if threshold != int(threshold):
+        todo = "give bits from 0 to 16, or --embeddings with a cosine"
+        raise DatasetError(f"{threshold} is no whole number of bits", where="--threshold", todo=todo)
+    return int(threshold)
+
+
+def _print(done: Deduped, folder: Path) -> None:
+    kept = done.pictures - len(done.spares)
+    typer.echo(f"{done.pictures} pictures, {len(done.groups)} groups of alike ones, {kept} pictures kept")
+    for group in done.groups[:_SHOWN]:
+        others = ", ".join(f"{spare.path.relative_to(folder)} ({spare})" for spare in group.spares[:3])
+        more = f" and {len(group.spares) - 3} more" if len(group.spares) > 3 else ""
+        typer.echo(f"  {group.kept.relative_to(folder)} ← {others}{more}")
+    if len(done.groups) > _SHOWN:
+        typer.echo(f"  and {len(done.groups) - _SHOWN} more groups")
+    for path in done.given:
+        typer.echo(f"  {path.relative_to(folder)} taken over from a spare")
+    for path in done.unreadable:
+        typer.echo(f"  {path.relative_to(folder)} cannot be read; left where it is", err=True)
+    if done.sheet:
+        typer.echo(f"groups drawn: {done.sheet}")
+    print_step(done.step)
