@@ -199,7 +199,7 @@ def test_caption_of_a_megabyte(project: ProjectPaths) -> None:
 def test_caption_that_is_no_caption(project: ProjectPaths) -> None:
     """Something enormous under a caption's name is not read at all."""
     with (project.dataset / "good.txt").open("wb") as file:
-        file.truncate(1 << 34)
+        file.truncate(1 << 26)
     assert codes(found(project)) == ["caption-long"]
 
 
