@@ -2,6 +2,7 @@
 
 import typer
 
+from kohya_wrap.cli.dataset.clean import clean
 from kohya_wrap.cli.dataset.dedupe import dedupe
 from kohya_wrap.cli.dataset.history import history, undo
 from kohya_wrap.cli.dataset.new import new
@@ -12,6 +13,7 @@ dataset_app = typer.Typer(
 for verb in (
     new,
     dedupe,
+    clean,
     history,
     undo,
 ):
