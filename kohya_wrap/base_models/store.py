@@ -41,6 +41,11 @@ class Store:
     def __init__(self, cache: CachePaths) -> None:
         self._cache = cache
 
+    @property
+    def partial(self) -> Path:
+        """The folder of what is being fetched, and of what an interrupted fetch left."""
+        return self._cache.models / ".partial"
+
     def find(self, sha256: str) -> Path | None:
         """Give the file with this hash, or None. It was verified when it was added, and is not read again."""
         entry = self._entry(self._cache.models / sha256) if _SHA256.match(sha256) else None
@@ -70,12 +75,18 @@ class Store:
     @contextmanager
     def fetching(self, key: str) -> Iterator[Path]:
         """Give a folder to fetch into, held by one process at a time; what it holds survives an interruption."""
-        folder = self._cache.models / ".partial" / re.sub(r"[^0-9A-Za-z._-]", "_", key)
+        folder = self.partial / re.sub(r"[^0-9A-Za-z._-]", "_", key)
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_name(folder.name + ".lock")):
             folder.mkdir(exist_ok=True)
             yield folder
             shutil.rmtree(folder)
+
+    def unfinished(self) -> tuple[int, int]:
+        """Count the downloads that were interrupted, and the bytes that they hold."""
+        folders = [entry for entry in self.partial.iterdir() if entry.is_dir()] if self.partial.is_dir() else []
+        held = sum(file.stat().st_blocks * 512 for one in folders for file in one.rglob("*") if file.is_file())
+        return len(folders), held
 
     def remove(self, sha256: str) -> bool:
         """Remove the file with this hash; False when it is not there."""

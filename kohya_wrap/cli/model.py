@@ -10,6 +10,7 @@ import typer
 from kohya_wrap.base_models import manage
 from kohya_wrap.base_models.choose import describe
 from kohya_wrap.base_models.hosts.host import Choice, RemoteFile, Resolved
+from kohya_wrap.base_models.store import Store
 from kohya_wrap.cli.download_bar import download_bar
 from kohya_wrap.cli.options import Root
 from kohya_wrap.cli.output import print_rows, size_text
@@ -73,7 +74,8 @@ def get(
 @model_app.command("list")
 def list_(as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag of the command line
     """List what is in the store."""
-    kept = manage.list_kept(CachePaths.from_environment())
+    cache = CachePaths.from_environment()
+    kept = manage.list_kept(cache)
     if as_json:
         typer.echo(json.dumps([_kept_json(one) for one in kept], indent=2, ensure_ascii=False))
         return
@@ -83,6 +85,11 @@ def list_(as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag of the comm
         typer.echo(
             f"{one.sha256[:12]:<12}  {size_text(one.size):>9}  {one.what:<22}  {one.name}  {one.source}".rstrip()
         )
+    store = Store(cache)
+    count, size = store.unfinished()
+    if count:
+        which = "1 unfinished download holds" if count == 1 else f"{count} unfinished downloads hold"
+        _say(f"{which} {size_text(size)} in {store.partial}: the same `model get` goes on with it, or delete it there")
 
 
 @model_app.command()

@@ -24,6 +24,7 @@ class CivitaiFile:
     fp: str = "fp16"
     scan: str = "Success"
     sha256: str = ""
+    more_hashes: Mapping[str, str] = field(default_factory=dict)
 
     def as_json(self, site: str, version: int) -> dict[str, Any]:
         """Its entry in a version's files."""
@@ -36,7 +37,7 @@ class CivitaiFile:
             "metadata": {"format": self.format, "size": self.size, "fp": self.fp},
             "pickleScanResult": self.scan,
             "virusScanResult": "Success",
-            "hashes": {"SHA256": digest.upper(), "AutoV2": digest[:10].upper()},
+            "hashes": {"SHA256": digest.upper(), "AutoV2": digest[:10].upper(), **self.more_hashes},
             "downloadUrl": f"{site}/api/download/models/{version}",
         }
 

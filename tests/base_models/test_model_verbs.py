@@ -176,3 +176,13 @@ def test_what_is_pinned_needs_no_more_questions(world: World) -> None:
     before = world.requests
     assert world.find(f"{LINK}&fileId=7", base_model_sha256=SHA).file is not None
     assert world.requests == before
+
+
+def test_an_unfinished_download_is_told(world: World) -> None:
+    """Gigabytes that an interrupted fetch left are not hidden."""
+    left = world.cache.models / ".partial" / "key"
+    left.mkdir(parents=True)
+    (left / "file.part").write_bytes(bytes(100_000))
+    said = typed(world, "model", "list").stderr
+    assert "1 unfinished download holds" in said
+    assert str(left.parent) in said

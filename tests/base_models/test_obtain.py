@@ -314,3 +314,14 @@ def test_a_base_model_is_taken_for_its_vae_and_a_lora_is_not(world: World) -> No
 def test_no_vae_is_no_vae(world: World) -> None:
     """An empty setup.vae means the base model's own."""
     assert find_vae(world, "") is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "digest"),
+    [("AutoV1", "4748A7F6"), ("CRC32", "DAEE95B7"), ("AutoV3", "22D8CB95B807"), ("BLAKE3", "1A" * 32)],
+)
+def test_a_hash_of_any_kind_leads_to_its_file(kind: str, digest: str, world: World) -> None:
+    """Civitai knows more than SHA256: the file that has this hash is taken, verified by its SHA256."""
+    other = CivitaiFile(6, "other.safetensors", safetensors_bytes(SD15, fill=b"\x44"))
+    world.put(other, CivitaiFile(7, "cross.safetensors", MODEL, more_hashes={kind: digest}))
+    assert world.get(digest.lower()).sha256 == SHA

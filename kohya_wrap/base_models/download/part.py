@@ -126,9 +126,13 @@ def check_room(folder: Path, needed: int) -> None:
 def no_room(folder: Path, needed: int) -> StoreDiskFullError:
     """Build the error for a full disk; `needed` in bytes, 0 when nobody knows."""
     free = shutil.disk_usage(folder).free
-    what = f"the file needs {needed / 1e9:.1f} GB" if needed else "the file does not fit on the disk"
+    what = f"the file needs {_large(needed)}" if needed else "the file does not fit on the disk"
     todo = "free some space, or set KOHYA_WRAP_HOME to a larger disk; what is there is kept and gone on from"
-    return StoreDiskFullError(f"{what}, {free / 1e9:.1f} GB are free", where=str(folder), todo=todo)
+    return StoreDiskFullError(f"{what}, {_large(free)} are free", where=str(folder), todo=todo)
+
+
+def _large(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
 
 
 def boot() -> str:
