@@ -4,6 +4,7 @@ models/folders/<user--name>@<commit>/        the folder
 models/folders/<user--name>@<commit>.json    where it came from
 """
 
+import hashlib
 import json
 import re
 import shutil
@@ -13,13 +14,13 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from kohya_wrap.files import write_whole
+from kohya_wrap.files import sha256_file, write_whole
 from kohya_wrap.paths import CachePaths
 
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """One fetched folder. `about`: "source" and "pinned" links, as they may be shown."""
+    """One fetched folder. `about`: "source" and "pinned" links, as they may be shown, and "content", a hash of all."""
 
     path: Path
     about: Mapping[str, str]
@@ -65,8 +66,17 @@ def add_folder(name: str, about: Mapping[str, str], fetch: Callable[[Path], Path
         shutil.rmtree(target, ignore_errors=True)
         got.replace(target)
         shutil.rmtree(staging, ignore_errors=True)
-        write_whole(target.with_name(f"{target.name}.json"), json.dumps(dict(about), indent=2, ensure_ascii=False))
+        told = {**about, "content": content_hash(target)}
+        write_whole(target.with_name(f"{target.name}.json"), json.dumps(told, indent=2, ensure_ascii=False))
     return target
+
+
+def content_hash(folder: Path) -> str:
+    """Give one SHA256 for the names and bytes of all files below `folder`."""
+    digest = hashlib.sha256()
+    for file in sorted(file for file in folder.rglob("*") if file.is_file()):
+        digest.update(f"{file.relative_to(folder).as_posix()} {sha256_file(file)}\n".encode())
+    return digest.hexdigest()
 
 
 def remove_folder(folder: Folder) -> None:

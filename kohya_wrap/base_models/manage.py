@@ -8,7 +8,7 @@ from pathlib import Path
 from kohya_wrap.base_models.access import Access
 from kohya_wrap.base_models.errors import HashMismatchError, LinkError, NotFoundError
 from kohya_wrap.base_models.fetch import fetch
-from kohya_wrap.base_models.folders import Folder, fetched_folders, remove_folder
+from kohya_wrap.base_models.folders import Folder, content_hash, fetched_folders, remove_folder
 from kohya_wrap.base_models.hosts import read_link
 from kohya_wrap.base_models.hosts.host import Choice, Link, OnProgress, Resolved
 from kohya_wrap.base_models.identify import Identity, identify
@@ -116,14 +116,18 @@ def find_kept(text: str, *, root: Path, cache: CachePaths) -> Kept:
 
 
 def verify_kept(cache: CachePaths, say: Callable[[str], None]) -> int:
-    """Read every file again; give how many there are. Raises HashMismatchError that names the damaged ones."""
-    store = Store(cache)
-    damaged = store.verify(say)
+    """Read everything again; give how many models there are. Raises HashMismatchError that names the damaged ones."""
+    store, folders = Store(cache), fetched_folders(cache)
+    damaged = [f"{entry.path.name} ({entry.sha256[:12]})" for entry in store.verify(say)]
+    for folder in folders:
+        say(folder.path.name)
+        if content_hash(folder.path) != folder.about.get("content"):
+            damaged.append(folder.path.name)
     if damaged:
-        names = ", ".join(f"{entry.path.name} ({entry.sha256[:12]})" for entry in damaged)
+        names = ", ".join(damaged)
         todo = "remove them with `kohya-wrap model remove`, and fetch them again"
         raise HashMismatchError(f"no longer what was fetched: {names}", where=str(cache.models), todo=todo)
-    return len(store.entries())
+    return len(store.entries()) + len(folders)
 
 
 def remove_kept(kept: Kept, cache: CachePaths) -> None:

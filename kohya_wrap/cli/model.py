@@ -94,9 +94,9 @@ def list_(as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag of the comm
 
 @model_app.command()
 def verify() -> None:
-    """Read every file of the store again and compare its hash."""
+    """Read everything in the store again and compare its hash."""
     count = manage.verify_kept(CachePaths.from_environment(), _say)
-    typer.echo(f"{count} {'file' if count == 1 else 'files'}, all as fetched")
+    typer.echo(f"{count} {'model' if count == 1 else 'models'}, all as fetched")
 
 
 @model_app.command()

@@ -64,7 +64,7 @@ def test_get_list_where_verify_and_remove(world: World) -> None:
     assert SHA[:12] in typed(world, "model", "list").stdout
     for name in (LINK, SHA[:8], "cross.safetensors"):
         assert typed(world, "model", "where", name).stdout.strip() == got["path"]
-    assert "1 file, all as fetched" in typed(world, "model", "verify").stdout
+    assert "1 model, all as fetched" in typed(world, "model", "verify").stdout
     assert typed(world, "model", "remove", "cross.safetensors").returncode == 0
     assert json.loads(typed(world, "model", "list", "--json").stdout) == []
 

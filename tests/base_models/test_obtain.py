@@ -20,6 +20,7 @@ from kohya_wrap.base_models.errors import (
     PickleRefusedError,
     UnsupportedFamilyError,
 )
+from kohya_wrap.base_models.manage import verify_kept
 from kohya_wrap.config import SetupConfig
 
 MODEL = safetensors_bytes(SD15, fill=b"\7")
@@ -185,6 +186,10 @@ def test_a_diffusers_repository_becomes_a_folder(world: World) -> None:
     before = world.requests
     assert world.get("u/r", offline=True).path == file.path
     assert world.requests == before
+    assert verify_kept(world.cache, lambda _: None) == 1
+    (file.path / "vae" / "config.json").write_text("{}")
+    with pytest.raises(HashMismatchError, match="u--r@"):
+        verify_kept(world.cache, lambda _: None)
 
 
 def direct(world: World, body: bytes, *, kind: str = "application/octet-stream") -> str:
