@@ -49,6 +49,13 @@ def test_name_that_is_not_utf8(project: ProjectPaths) -> None:
     assert str(problem).encode()
 
 
+def test_hidden_files(project: ProjectPaths) -> None:
+    """Files whose names begin with a dot are not seen by the engine, and are no finding."""
+    for name in (".DS_Store", "._good.png", ".x.txt"):
+        (project.dataset / name).write_bytes(b"Mac OS X")
+    assert (found(project), prepared(project).train_images) == ([], 10)
+
+
 def test_link_to_a_picture(project: ProjectPaths) -> None:
     """A link counts as the picture that it leads to."""
     target = draw(project.root / "elsewhere.png")
