@@ -94,7 +94,22 @@ def test_an_old_file_is_removed_and_said(facts: Facts) -> None:
 
 def test_a_part_alone_is_trained(facts: Facts) -> None:
     """With the other one's rate 0 and its flag set, only that part is in the file, and all of it has moved."""
-    assert facts["parts"] == {"unet": [["lora_unet"], True], "text_encoder": [["lora_te"], True]}
+    parts = facts["parts"]
+    assert (parts["unet"]["prefixes"], parts["unet"]["moved"]) == (["lora_unet"], True)
+    assert (parts["text_encoder"]["prefixes"], parts["text_encoder"]["moved"]) == (["lora_te"], True)
+
+
+@pytest.mark.parametrize(("part", "enabled"), [("unet", "U-Net 48"), ("text_encoder", "text encoder 18")])
+def test_both_parts_are_counted_and_one_enabled(facts: Facts, part: str, enabled: str) -> None:
+    """sd-scripts makes the layers of both and enables those that are trained; the lines are the same."""
+    said = ["create Text Encoder 18", "create U-Net 48", f"enable {enabled}"]
+    assert facts["parts"][part]["said"] == said
+
+
+def test_a_part_that_is_left_out_has_rate_0_in_the_metadata(facts: Facts) -> None:
+    """Whoever reads the file sees that it was not trained."""
+    rates = {part: [float(rate) for rate in found["rates"]] for part, found in facts["parts"].items()}
+    assert rates == {"unet": [0.001, 0.0], "text_encoder": [0.0, 0.0005]}
 
 
 @pytest.mark.parametrize(

@@ -63,13 +63,12 @@ def create_network(
     """Put LoRA layers into the model, lora_down random and lora_up zero, from torch's generator."""
     log("import network module: networks.lora")
     log(f"create LoRA network. base dim (rank): {dim}, alpha: {alpha}")
-    text = unet = None
-    if train_text_encoder:
-        text = _add(base.text_encoder, "lora_te", _text_targets(base.text_encoder), dim, alpha)
-        log(f"create LoRA for Text Encoder: {len(text.layers)} modules.")
-    if train_unet:
-        unet = _add(base.unet, "lora_unet", _unet_targets(base.unet), dim, alpha)
-        log(f"create LoRA for U-Net: {len(unet.layers)} modules.")
+    text_targets, unet_targets = list(_text_targets(base.text_encoder)), list(_unet_targets(base.unet))
+    # sd-scripts makes both parts and then enables what is trained; its lines say so, and so do these.
+    log(f"create LoRA for Text Encoder: {len(text_targets)} modules.")
+    log(f"create LoRA for U-Net: {len(unet_targets)} modules.")
+    text = _add(base.text_encoder, "lora_te", text_targets, dim, alpha) if train_text_encoder else None
+    unet = _add(base.unet, "lora_unet", unet_targets, dim, alpha) if train_unet else None
     if text:
         log(f"enable LoRA for text encoder: {len(text.layers)} modules")
     if unet:
@@ -95,8 +94,7 @@ def _text_targets(text_encoder: nn.Module) -> Iterator[str]:
                     yield f"{name}.{child}"
 
 
-def _add(model: nn.Module, prefix: str, targets: Iterator[str], dim: int, alpha: float) -> Part:
-    names = list(targets)
+def _add(model: nn.Module, prefix: str, names: list[str], dim: int, alpha: float) -> Part:
     config = LoraConfig(r=dim, lora_alpha=alpha, target_modules=names, lora_dropout=0.0, bias="none")
     inject_adapter_in_model(config, model, adapter_name=ADAPTER)
     layers = {}
@@ -112,11 +110,15 @@ def _weights(layer: LoraLayer) -> dict[str, nn.Parameter]:
     return {"down": layer.lora_A[ADAPTER].weight, "up": layer.lora_B[ADAPTER].weight}
 
 
-@torch.no_grad()
 def load_weights(network: Network, file: Path) -> None:
     """Go on from an existing LoRA of the same rank and alpha. Raises RuntimeError where modules or numbers differ."""
     log(f"load network weights from {file}")
-    tensors = load_file(file)
+    put_weights(network, load_file(file))
+
+
+@torch.no_grad()
+def put_weights(network: Network, tensors: dict[str, torch.Tensor]) -> None:
+    """Put kohya's tensors into the network. Raises RuntimeError where modules or numbers differ."""
     expected = network.state_dict(torch.float32)
     wrong = [key for key in expected if key not in tensors or tensors[key].shape != expected[key].shape]
     wrong += [key for key in tensors if key not in expected]

@@ -88,9 +88,16 @@ def check_parts(world: World) -> Any:
     """The prefixes of what is saved when only one part is trained, and whether it moved."""
     found = {}
     for part, rate in (("unet", "text_encoder_lr"), ("text_encoder", "unet_lr")):
-        tensors = world.train(part, **{f"network_train_{part}_only": True, rate: 0.0}).tensors()
+        run = world.train(part, **{f"network_train_{part}_only": True, rate: 0.0})
+        tensors = run.tensors()
         moved = [bool(tensor.any()) for key, tensor in tensors.items() if "lora_up" in key]
-        found[part] = [sorted({"_".join(key.split("_")[:2]) for key in tensors}), all(moved)]
+        said = re.findall(r"(create|enable) LoRA for (.*?): (\d+) modules", run.text)
+        found[part] = {
+            "prefixes": sorted({"_".join(key.split("_")[:2]) for key in tensors}),
+            "moved": all(moved),
+            "said": [" ".join(words) for words in said],
+            "rates": [run.metadata()[key] for key in ("ss_unet_lr", "ss_text_encoder_lr")],
+        }
     return found
 
 
