@@ -1,5 +1,6 @@
 """sd-scripts' dataset file back into a preset's fields; what they cannot hold becomes extras.custom_dataset."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -106,7 +107,7 @@ def _is_plain(one: Table, name: str) -> bool:
 def _known(training: Table) -> Table:
     """Give what a training file says for the dataset file; its resolution is a text."""
     known = {key: training[key] for key in (*_FIELDS, *RULE_KEYS) if key in training}
-    sides = [int(side) for side in str(training.get("resolution", "")).split(",") if side.strip().isdecimal()]
+    sides = [int(side) for side in str(training.get("resolution", "")).split(",") if re.fullmatch(r" *\d{1,6} *", side)]
     return {**known, **({"resolution": sides[0] if len(set(sides)) == 1 else sides} if sides else {})}
 
 

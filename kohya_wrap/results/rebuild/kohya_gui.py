@@ -84,7 +84,9 @@ def _training(draft: Draft, fields: Fields) -> dict[str, object]:
 def _of_type(option: Option, value: object) -> object:
     if option.many:
         closed = isinstance(value, str) and value.count('"') % 2 == value.count("'") % 2 == 0
-        return shlex.split(str(value)) if closed else value
+        return (
+            [_number(word) if option.type == "float" else word for word in shlex.split(str(value))] if closed else value
+        )
     if option.type == "bool":
         return bool(value)
     return _number(value) if option.type != "str" or option.name in _NUMBERS else value
@@ -110,7 +112,11 @@ def _network(draft: Draft, fields: Fields) -> dict[str, object]:
 
 def _dataset(draft: Draft, fields: Fields) -> dict[str, object]:
     """Give the dataset file that the GUI's folders stand for: REPEATS_name below train_data_dir."""
-    sides = [int(side) for side in str(fields.get("max_resolution", "512,512")).split(",") if side.strip().isdecimal()]
+    sides = [
+        int(side)
+        for side in str(fields.get("max_resolution", "512,512")).split(",")
+        if re.fullmatch(r" *\d{1,6} *", side)
+    ]
     general = {key: _typed(key, fields[key]) for key in _DATASET if fields.get(key) not in (None, "")}
     general["resolution"] = sides[0] if len(set(sides)) == 1 else sides
     main = Path(str(fields.get("train_data_dir") or ""))

@@ -15,7 +15,8 @@ from kohya_wrap.errors import PresetError
 from kohya_wrap.presets import Given
 from kohya_wrap.results.rebuild.draft import Draft
 
-_PARAM = re.compile(r"^\s*([A-Za-z_]\w*)\s*=\s*(.*?)\s*#\s*@param\b", re.MULTILINE)
+_PARAM = re.compile(r"([A-Za-z_]\w{0,60})[ \t]{0,9}=([^=].*)")
+_MARK = re.compile(r"# ?@param\b")
 _LARGEST = 32 << 20
 _COLAB = "/content/drive/MyDrive/"
 _EXAMPLES = {"zip", "extract_to", "folder"}
@@ -54,12 +55,20 @@ def _params(path: Path, draft: Draft) -> Iterator[tuple[str, str]]:
     for cell in _cells(path):
         source = cell.get("source", "")
         text = "".join(map(str, source)) if isinstance(source, list) else str(source)
-        found = [(match[1], match[2]) for match in _PARAM.finditer(text)] if cell.get("cell_type") == "code" else []
+        found = list(_fields(text)) if cell.get("cell_type") == "code" else []
         names = [name for name, _ in found]
         if "project_name" in names or cell.get("execution_count") is not None:
             yield from found
         elif wanted := [name for name in names if name not in _EXAMPLES]:
             draft.note(f"An optional cell was not run when this was saved, so it was left out: {', '.join(wanted)}.")
+
+
+def _fields(code: str) -> Iterator[tuple[str, str]]:
+    """Give name and text of each `name = value #@param …` line."""
+    for line in code.splitlines():
+        mark = _MARK.search(line)
+        if mark and (match := _PARAM.fullmatch(line[: mark.start()].strip())):
+            yield match[1], match[2].strip()
 
 
 def _cells(path: Path) -> list[Mapping[str, object]]:
