@@ -86,6 +86,7 @@ def _put_plain(draft: Draft, one: Table) -> None:
         place = ProjectPaths(Path(), draft.name, "project" if structure == "project" else "category").dataset.parts
         if Path(folder).parts[-len(place) :] == place:
             draft.put("setup.folder_structure", structure)
+            draft.put("dataset.images", "")
             return
     draft.put("dataset.images", folder)
 

@@ -105,6 +105,7 @@ def _put_base_model(draft: Draft, facts: TrainingFacts) -> None:
     names = [name for name, model in NAMED.items() if sha256 and model.sha256 == sha256]
     if names:
         draft.put("setup.training_model", names[0])
+        draft.put("setup.optional_custom_training_model_url", "")  # it would win, were it inherited
     elif sha256 or facts.base_hash:
         draft.put("setup.optional_custom_training_model_url", sha256 or facts.base_hash)
         draft.put("setup.base_model_sha256", sha256 or None)

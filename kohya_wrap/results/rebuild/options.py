@@ -5,7 +5,7 @@ What no field covers goes to [sd_scripts]; what a preset may not set, or sd-scri
 
 from collections.abc import Mapping
 
-from kohya_wrap.base_models.named import NAMED
+from kohya_wrap.base_models.named import NAMED, TINY_RANDOM, TINY_RANDOM_FOLDER
 from kohya_wrap.config.optimizers import adapts_learning_rate
 from kohya_wrap.results.rebuild.draft import Draft
 from kohya_wrap.sd_scripts.option_owners import DATASET_FILE, FIELDS, OURS
@@ -51,7 +51,7 @@ def put_training(draft: Draft, said: Options, *, complete: bool, pictures: int =
     _network(draft, given)
     _learning_rates(draft, given)
     _schedule(draft, given, pictures)
-    _optimizer(draft, given)
+    _optimizer(draft, {"optimizer_args": [], **given} if complete else given)
     _length(draft, given)
     _attention(draft, given)
     _rest(draft, said)
@@ -74,6 +74,11 @@ def _base_model(draft: Draft, given: Options) -> None:
     names = [name for name, model in NAMED.items() if isinstance(path, str) and model.sha256 in path]
     if names:
         draft.put("setup.training_model", names[0])
+        draft.put("setup.optional_custom_training_model_url", "")  # it would win, were it inherited
+    elif isinstance(path, str) and TINY_RANDOM_FOLDER in path:
+        draft.put("setup.training_model", TINY_RANDOM)
+        draft.put("setup.optional_custom_training_model_url", "")
+        draft.put("engine.name", "embedded")  # the only one that trains it
     else:
         draft.put("setup.optional_custom_training_model_url", path)
     draft.put("setup.custom_model_is_based_on_sd2", given.get("v2"))
