@@ -17,7 +17,6 @@ from kohya_wrap.base_models.hosts.host import (
     Source,
 )
 from kohya_wrap.base_models.hosts.hub import (
-    WHERE_TOKENS_ARE_MADE,
     Repo,
     RepoFile,
     ask_file,
@@ -26,6 +25,7 @@ from kohya_wrap.base_models.hosts.hub import (
     fetch_files,
     file_source,
 )
+from kohya_wrap.base_models.hosts.hub_errors import WHERE_TOKENS_ARE_MADE
 from kohya_wrap.base_models.hosts.hugging_face_link import HuggingFaceName, read_hugging_face
 from kohya_wrap.base_models.hosts.repo_files import as_folder, as_remote, diffusers_files, single_files
 from kohya_wrap.errors import BaseModelError
