@@ -28,7 +28,6 @@ _DEFAULTS: Table = {
     "num_repeats": 1,
 }
 """What the engine takes where neither file says it. Source: facts, sd-scripts.md section 2.1."""
-_ANY = TrainConfig(setup=SetupConfig(project_name="any"))
 
 
 def put_dataset(draft: Draft, document: Table, training: Table) -> None:
@@ -96,7 +95,7 @@ def _is_plain(one: Table, name: str) -> bool:
     side = _square(one.get("resolution"))
     if side is None:
         return False
-    rules = bucket_rules(_ANY, {"resolution": side})
+    rules = bucket_rules(TrainConfig(setup=SetupConfig(project_name=name)), {"resolution": side})
     notebook = {key: getattr(rules, key) for key in RULE_KEYS}
     engine: Table = {"min_bucket_reso": 256, "max_bucket_reso": 1024, "bucket_reso_steps": 64}
     stated = {key: one.get(key, engine.get(key, False)) for key in RULE_KEYS}
