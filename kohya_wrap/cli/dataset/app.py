@@ -6,6 +6,7 @@ from kohya_wrap.cli.dataset.clean import clean
 from kohya_wrap.cli.dataset.dedupe import dedupe
 from kohya_wrap.cli.dataset.history import history, undo
 from kohya_wrap.cli.dataset.new import new
+from kohya_wrap.cli.dataset.shrink import shrink
 
 dataset_app = typer.Typer(
     name="dataset", help="Make and mend datasets; every change can be undone.", no_args_is_help=True
@@ -14,6 +15,7 @@ for verb in (
     new,
     dedupe,
     clean,
+    shrink,
     history,
     undo,
 ):

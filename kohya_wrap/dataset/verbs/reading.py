@@ -40,7 +40,7 @@ def shown_small(image: "Image", side: int) -> "Image":
 
     The first frame, turned upright, transparent places white, 16 bits made 8.
     """
-    from PIL import Image, ImageOps  # noqa: PLC0415 - only a dataset needs Pillow
+    from PIL import Image  # noqa: PLC0415 - only a dataset needs Pillow
 
     image.draft("RGB", (side, side))
     image.load()
@@ -49,12 +49,18 @@ def shown_small(image: "Image", side: int) -> "Image":
     if factor > 1 and small.mode not in ("P", "1", "PA"):
         size = (round(small.width / factor), round(small.height / factor))
         small = small.resize(size, Image.Resampling.BOX)  # unlike reduce, the same from left and right
-    small = ImageOps.exif_transpose(small)
-    if small.mode in ("RGBA", "LA", "PA") or "transparency" in small.info:
-        small = small.convert("RGBA")
-        white = Image.new("RGBA", small.size, "white")
-        small = Image.alpha_composite(white, small)
-    return small.convert("RGB")
+    return flattened(small, "white")
+
+
+def flattened(image: "Image", background: str) -> "Image":
+    """Give a picture as RGB, upright, on a background, with 8 bits a colour; the first frame."""
+    from PIL import Image, ImageOps  # noqa: PLC0415 - only a dataset needs Pillow
+
+    flat = ImageOps.exif_transpose(_eight_bits(image))
+    if flat.mode in ("RGBA", "LA", "PA") or "transparency" in flat.info:
+        flat = flat.convert("RGBA")
+        flat = Image.alpha_composite(Image.new("RGBA", flat.size, background), flat)
+    return flat.convert("RGB")
 
 
 def _eight_bits(image: "Image") -> "Image":
