@@ -56,6 +56,7 @@ def _number_rows(header: LoraHeader, hashes: LoraHashes, measures: Measures) -> 
         ("strongest", max(measures.blocks, key=lambda block: measures.blocks[block], default="")),
         ("NaN, Inf", _some(measures.bad_tensors, len(header.file.tensors), "tensors") or "none"),
         ("all zero", _some(measures.zero, total, "modules") or "none"),
+        ("", _why_zero(header, measures)),
         ("unread", _some(measures.unknown, total, "modules: the file alone does not tell their norm")),
     ]
 
@@ -173,6 +174,14 @@ def _length(facts: TrainingFacts) -> str:
 def _wrapped(label: str, texts: list[str]) -> Rows:
     lines = textwrap.wrap(", ".join(texts), _WIDTH, break_on_hyphens=False)
     return [(label if index == 0 else "", line) for index, line in enumerate(lines)]
+
+
+def _why_zero(header: LoraHeader, measures: Measures) -> str:
+    """Say where zeros are no fault: clip skip leaves out the text encoder's last layers, so they never learn."""
+    skipped = header.facts.settings.get("clip_skip", "1") not in {"0", "1"}
+    if measures.zero and skipped and all("_te" in name and "encoder_layers_" in name for name in measures.zero):
+        return "no fault: clip skip leaves out the text encoder's last layers"
+    return ""
 
 
 def _some(names: tuple[str, ...], total: int, what: str) -> str:

@@ -39,6 +39,18 @@ def test_a_lora_for_a_person(tmp_path: Path) -> None:
         assert text in shown.stdout
 
 
+def test_zeros_of_clip_skip_are_explained(tmp_path: Path) -> None:
+    """The text encoder's last layer never learns with clip skip 2; a dead U-Net module gets no excuse."""
+    te = "lora_te_text_model_encoder_layers_11_mlp_fc1"
+    dead = {key.replace(MODULE, te): np.zeros_like(tensor) for key, tensor in TENSORS.items()}
+    said = {"ss_clip_skip": "2"}
+    shown = inspect(lora(tmp_path / "a.safetensors", said, TENSORS | dead), lora(tmp_path / "b.safetensors", said))
+    assert "1 of 2 modules: lora_te" in shown.stdout
+    assert shown.stdout.count("no fault: clip skip") == 1
+    all_dead = {key: np.zeros_like(tensor) for key, tensor in (TENSORS | dead).items()}
+    assert "no fault" not in inspect(lora(tmp_path / "c.safetensors", said, all_dead)).stdout
+
+
 def test_loras_for_a_program(tmp_path: Path) -> None:
     """--json prints one list, in the order of the files, the metadata as it is included."""
     first, second = lora(tmp_path / "a.safetensors"), lora(tmp_path / "b.safetensors", {"key": "value"})

@@ -182,6 +182,11 @@ def test_the_hashes_are_those_of_other_tools(tmp_path: Path) -> None:
     assert found.matches_metadata is None
 
 
+def test_a_small_file_has_no_old_hash(tmp_path: Path) -> None:
+    """There is nothing at 1 MiB to hash."""
+    assert inspect_hashes(inspect_header(write_lora(tmp_path / "m.safetensors", lora_of()))).auto_v1 == ""
+
+
 @pytest.mark.parametrize("change", [0, 1])
 def test_a_file_changed_after_saving_is_found(tmp_path: Path, change: int) -> None:
     """sshs_model_hash is compared with the tensors."""

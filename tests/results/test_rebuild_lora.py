@@ -74,6 +74,7 @@ def test_what_it_cannot_know_is_inherited(tmp_path: Path) -> None:
         ({"ss_optimizer": "my.own.Optimizer"}, "optimizer.optimizer", "my.own.Optimizer"),
         ({"ss_optimizer": "prodigyopt.prodigy.Prodigy(d_coef=2)"}, "optimizer.optimizer", "Prodigy"),
         ({"ss_new_sd_model_hash": NAMED["Anime"].sha256}, "setup.training_model", "Anime"),
+        ({"ss_sd_model_name": "tiny-random-1"}, "setup.training_model", "Tiny random"),
         ({"ss_new_sd_model_hash": "None"}, "setup.optional_custom_training_model_url", "167e5bcb"),
         ({"ss_text_encoder_lr": "[0.0001, 0.0002]"}, "learning.text_encoder_lr", 1e-4),
         ({"ss_lr_warmup_steps": "0"}, "learning.lr_warmup_ratio", 0.0),

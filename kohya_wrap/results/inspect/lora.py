@@ -43,9 +43,10 @@ class LoraHeader:
 class LoraHashes:
     """The names that tools call a file by, lower-case hex.
 
-    `auto_v1`: A1111's and kohya's old hash, 8 digits of 64 KiB at 1 MiB. `auto_v2`: the first 10 digits of `sha256`, as
-    Civitai and A1111 show for models. `auto_v3`: the first 12 of `tensors_sha256`, which A1111 writes into "Lora
-    hashes"; kohya's sshs_model_hash is all of it. `matches_metadata`: None where the file does not say its own.
+    `auto_v1`: A1111's and kohya's old hash, 8 digits of 64 KiB at 1 MiB; empty for a smaller file. `auto_v2`: the first
+    10 digits of `sha256`, as Civitai and A1111 show for models. `auto_v3`: the first 12 of `tensors_sha256`, which
+    A1111 writes into "Lora hashes"; kohya's sshs_model_hash is all of it. `matches_metadata`: None where
+    the file does not say its own.
     """
 
     sha256: str
@@ -126,6 +127,7 @@ def inspect_hashes(header: LoraHeader) -> LoraHashes:
     whole, tensors = hashes(header.file)
     with header.file.path.open("rb") as file:
         file.seek(_OLD_HASH_AT)
-        old = hashlib.sha256(file.read(_OLD_HASH_BYTES)).hexdigest()[:8]
+        there = file.read(_OLD_HASH_BYTES)
+    old = hashlib.sha256(there).hexdigest()[:8] if there else ""
     said = header.facts.model_hash
     return LoraHashes(whole, tensors, old, tensors.startswith(said) if said else None)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from kohya_wrap.base_models.named import NAMED
+from kohya_wrap.base_models.named import NAMED, TINY_RANDOM, TINY_RANDOM_FOLDER
 from kohya_wrap.config.optimizers import find_optimizer
 from kohya_wrap.errors import BadResultError
 from kohya_wrap.presets import Given
@@ -106,6 +106,10 @@ def _put_base_model(draft: Draft, facts: TrainingFacts) -> None:
     if names:
         draft.put("setup.training_model", names[0])
         draft.put("setup.optional_custom_training_model_url", "")  # it would win, were it inherited
+    elif facts.base_model == TINY_RANDOM_FOLDER:
+        draft.put("setup.training_model", TINY_RANDOM)
+        draft.put("setup.optional_custom_training_model_url", "")
+        draft.put("engine.name", "embedded")
     elif sha256 or facts.base_hash:
         draft.put("setup.optional_custom_training_model_url", sha256 or facts.base_hash)
         draft.put("setup.base_model_sha256", sha256 or None)
