@@ -3,9 +3,11 @@
 import typer
 
 from kohya_wrap.cli.dataset.clean import clean
+from kohya_wrap.cli.dataset.curate import curate
 from kohya_wrap.cli.dataset.dedupe import dedupe
 from kohya_wrap.cli.dataset.history import history, undo
 from kohya_wrap.cli.dataset.new import new
+from kohya_wrap.cli.dataset.scan import scan
 from kohya_wrap.cli.dataset.shrink import shrink
 
 dataset_app = typer.Typer(
@@ -13,9 +15,11 @@ dataset_app = typer.Typer(
 )
 for verb in (
     new,
+    scan,
     dedupe,
     clean,
     shrink,
+    curate,
     history,
     undo,
 ):

@@ -46,7 +46,7 @@ class Step:
             return
         try:
             temporary = kept.with_suffix(".new")
-            temporary.write_bytes(data)
+            _write_new(temporary, data)
             self._put(temporary, path)
         except OSError as error:
             raise output_error(error, path) from error
@@ -74,11 +74,11 @@ class Step:
             raise output_error(error, path) from error
 
     def _put(self, temporary: Path, path: Path) -> None:
-        """Give a whole file its name; over file systems it is copied beside it first."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        """Give a whole file its name, in a folder that is made; over file systems it is copied beside it first."""
         try:
             temporary.replace(path)
         except OSError:
+            path.parent.mkdir(parents=True, exist_ok=True)
             beside = path.with_name(f".{path.name}.{os.getpid()}.new")
             shutil.copy2(temporary, beside)
             beside.replace(path)
@@ -91,7 +91,7 @@ class Step:
             return None
         try:
             record, journal = self._opened()
-            name = f"{sum(self.counts.values()):07d}{path.suffix}"
+            name = f"{self.counts.total():07d}{path.suffix}"
             kept = record.kept / name
             if keep:
                 _link(path, kept)
@@ -156,6 +156,17 @@ def hold(place: DatasetPlace) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _write_new(path: Path, data: bytes) -> None:
+    """Write a file that is not there yet, without the buffers of `open`: 100,000 captions are written one by one."""
+    number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(number, rest) :]
+    finally:
+        os.close(number)
 
 
 def _link(path: Path, kept: Path) -> None:
