@@ -9,6 +9,8 @@ from kohya_wrap.cli.dataset.history import history, undo
 from kohya_wrap.cli.dataset.new import new
 from kohya_wrap.cli.dataset.scan import scan
 from kohya_wrap.cli.dataset.shrink import shrink
+from kohya_wrap.cli.dataset.tag import tag
+from kohya_wrap.cli.dataset.tags import tags
 
 dataset_app = typer.Typer(
     name="dataset", help="Make and mend datasets; every change can be undone.", no_args_is_help=True
@@ -20,6 +22,8 @@ for verb in (
     clean,
     shrink,
     curate,
+    tags,
+    tag,
     history,
     undo,
 ):
