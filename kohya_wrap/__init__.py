@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from kohya_wrap.planning import Plan
     from kohya_wrap.record import RunRecord
     from kohya_wrap.reproducing import Reproduction, reproduce
+    from kohya_wrap.resuming import resume
 
 _LATER = {
     "Plan": "planning",
@@ -21,6 +22,7 @@ _LATER = {
     "load_preset": "pipeline",
     "plan": "pipeline",
     "reproduce": "reproducing",
+    "resume": "resuming",
     "run": "pipeline",
 }
 """Public names by the module that has them: loaded when first asked for, so that one room alone imports fast."""
@@ -37,6 +39,7 @@ __all__ = [
     "load_preset",
     "plan",
     "reproduce",
+    "resume",
     "run",
 ]
 

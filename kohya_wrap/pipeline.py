@@ -30,6 +30,7 @@ from kohya_wrap.paths import CachePaths, ProjectPaths, RunPaths
 from kohya_wrap.planning import Findings, Plan, Provided
 from kohya_wrap.presets import LoadedPreset
 from kohya_wrap.record import RunRecord
+from kohya_wrap.record.model import ContinuedEntry
 from kohya_wrap.recording import Recording
 from kohya_wrap.results.losses import StepLoss
 from kohya_wrap.results.publish import Lora
@@ -43,7 +44,7 @@ from kohya_wrap.sd_scripts import (
     read_overrides,
     training_toml,
 )
-from kohya_wrap.sd_scripts.job import Overrides, TrainingJob
+from kohya_wrap.sd_scripts.job import Continuation, Overrides, TrainingJob
 
 OnEvent = Callable[[Event], None]
 """Takes each event of a run, in the caller's thread."""
@@ -128,25 +129,31 @@ def run(
     overrides: Sequence[str] = (),
     on_event: OnEvent | None = None,
     offline: bool = False,
+    continued: ContinuedEntry | None = None,
 ) -> RunResult:
     """Train a LoRA from a preset and leave it in the project's output folder, with a record of the run.
 
     Everything is checked before anything is written. Raises a KohyaWrapError that says what to do; a run that
-    began has its record closed with the reason, and keeps what was saved.
+    began has its record closed with the reason, and keeps what was saved. `continued`: what it goes on from (see
+    `resume`, which finds it).
     """
     planned = preset if isinstance(preset, Plan) else plan(preset, root=root, overrides=overrides)
     planned.findings.raise_errors()
     tell = on_event or _ignore
     with raise_on_stop_signals(), _project_lock(planned.project):
         provided = _provide(planned, tell, offline=offline)
-        job = planned.job(_new_run(planned.project), provided)
+        job = planned.job(_new_run(planned.project), provided, continuation=_continuation(continued))
         _write_files(job, planned)
-        with Recording.open(planned, job, provided.status) as recording:
+        with Recording.open(planned, job, provided.status, continued=continued) as recording:
             launch = without_network(planned.launch(job.run)) if offline else planned.launch(job.run)
             recording.launched(launch)
             watched = train(launch, job, on_event=tell)
             recording.trained(watched)
         return RunResult(recording.loras, recording.losses, recording.record, job.run)
+
+
+def _continuation(continued: ContinuedEntry | None) -> Continuation | None:
+    return Continuation(Path(continued.state), continued.epoch, continued.steps) if continued else None
 
 
 def _provide(planned: Plan, tell: OnEvent, *, offline: bool) -> Provided:

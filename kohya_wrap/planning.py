@@ -14,7 +14,7 @@ from kohya_wrap.families import FAMILIES, Family
 from kohya_wrap.launch import LaunchPlan
 from kohya_wrap.paths import CachePaths, ProjectPaths, RunPaths
 from kohya_wrap.presets import LoadedPreset
-from kohya_wrap.sd_scripts.job import Overrides, StepPlan, TrainingJob
+from kohya_wrap.sd_scripts.job import Continuation, Overrides, StepPlan, TrainingJob
 
 EXAMPLE_RUN = "RUN"
 """Stands for the run's id in paths that are only shown."""
@@ -118,7 +118,9 @@ class Plan:
         """Whether sd-scripts will ask for tokenizer files that the preset does not name."""
         return self.engine.name == "sd-scripts" and "tokenizer_cache_dir" not in self.config.sd_scripts
 
-    def job(self, run: RunPaths, provided: Provided | None = None) -> TrainingJob:
+    def job(
+        self, run: RunPaths, provided: Provided | None = None, *, continuation: Continuation | None = None
+    ) -> TrainingJob:
         """Give the job as it would be written into `run`; what is not fetched yet has its place guessed."""
         tokenizers = find_tokenizers(self.family, cache=self.cache) if self.needs_tokenizers else None
         vae = self.vae.file.path if self.vae and self.vae.file else None
@@ -134,6 +136,7 @@ class Plan:
             vae=provided.vae if provided else vae,
             overrides=self.files,
             root=self.root,
+            continuation=continuation,
         )
 
     def _unfetched(self) -> BaseModelFile:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -12,9 +13,11 @@ from kohya_wrap.engines.watch import Watched
 from kohya_wrap.errors import BadResultError, InterruptedRunError
 from kohya_wrap.events import EngineWarning
 from kohya_wrap.launch import LaunchPlan
+from kohya_wrap.paths import RunPaths
 from kohya_wrap.planning import Plan
 from kohya_wrap.record.build import engine_entry, launch_entry, open_record, outcome_entry, preset_entry
 from kohya_wrap.record.model import (
+    ContinuedEntry,
     FileEntry,
     LoraEntry,
     LossEntry,
@@ -25,9 +28,11 @@ from kohya_wrap.record.model import (
     seconds_between,
     write_record,
 )
+from kohya_wrap.record.parts import parts_of
 from kohya_wrap.results.lora_file import LoraFile
-from kohya_wrap.results.losses import StepLoss, finite_losses, mean_of, read_losses, write_losses
+from kohya_wrap.results.losses import StepLoss, finite_losses, log_dir, mean_of, read_losses, shifted, write_losses
 from kohya_wrap.results.publish import Lora, Staged, check_staged, publish, staged_loras
+from kohya_wrap.results.states import find_states
 from kohya_wrap.sd_scripts.job import TrainingJob
 
 
@@ -40,12 +45,15 @@ class Recording:
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hash-base-model")
         self._base_hash: Future[tuple[str, tuple[FileEntry, ...]]] | None = None
         self.record = record
+        self._parts = parts_of(record.continued, job.run.folder.parent)
         self.loras: tuple[Lora, ...] = ()
         self.losses: tuple[StepLoss, ...] = ()
 
     @classmethod
-    def open(cls, planned: Plan, job: TrainingJob, status: EngineStatus) -> "Recording":
-        """Write run.json for a run that is about to start. Raises OutputError."""
+    def open(
+        cls, planned: Plan, job: TrainingJob, status: EngineStatus, *, continued: ContinuedEntry | None = None
+    ) -> "Recording":
+        """Write run.json for a run that is about to start, or to go on. Raises OutputError."""
         loaded = planned.preset
         record = open_record(
             job,
@@ -59,7 +67,7 @@ class Recording:
             engine=engine_entry(planned.engine.name, status),
             hardware=planned.hardware,
             dataset=[_file_entry(entry) for entry in dataset.dataset_hashes(planned.dataset)],
-        ).with_(warnings=tuple(str(problem) for problem in planned.warnings))
+        ).with_(warnings=tuple(str(problem) for problem in planned.warnings), continued=continued)
         write_record(record, job.run.record)
         return cls(planned, job, record)
 
@@ -111,18 +119,39 @@ class Recording:
             if self.loras
             else "nothing was saved yet"
         )
-        return InterruptedRunError(
-            f"stopped; {kept}", where=str(self._job.run.folder), todo="run it again to start over"
-        )
+        todo = "run it again to start over"
+        if find_states(self._job.run.staging, self._planned.config.setup.project_name):
+            todo = f"`kohya-wrap runs resume {self._job.run.id}` goes on from here"
+        return InterruptedRunError(f"stopped; {kept}", where=str(self._job.run.folder), todo=todo)
 
     def _staged(self) -> tuple[Staged, ...]:
         """List what the engine left; the oldest beyond keep_only_last_n_epochs go (the engine keeps one more)."""
-        config = self._planned.config
-        staged = staged_loras(self._job.run.staging, config.setup.project_name, last_epoch=self._job.steps.epochs)
+        config, job = self._planned.config, self._job
+        name, last = config.setup.project_name, job.steps.epochs
+        own = staged_loras(job.run.staging, name, last_epoch=last, steps_before=job.steps_before)
+        staged = (*self._staged_before(name), *own)
         keep = config.steps.keep_only_last_n_epochs
         for old in staged[:-keep] if keep else ():
-            old.path.unlink(missing_ok=True)
+            if old in own:
+                old.path.unlink(missing_ok=True)
         return staged[-keep:] if keep else staged
+
+    def _staged_before(self, name: str) -> list[Staged]:
+        """List what the parts of the run before this one left, each up to where the next took over."""
+        found: list[Staged] = []
+        for part in self._parts:
+            folder = RunPaths(Path(part.record.folder), Path()).staging
+            staged = staged_loras(folder, name, last_epoch=part.until_epoch + 1, steps_before=part.steps_before)
+            found += [each for each in staged if part.epochs_before < each.epoch <= part.until_epoch]
+        return found
+
+    def _all_losses(self) -> tuple[StepLoss, ...]:
+        """Read the losses of every part, counted through."""
+        found: list[StepLoss] = []
+        for part in self._parts:
+            losses = shifted(read_losses(log_dir(part.record)), part.steps_before)
+            found += [loss for loss in losses if loss.step <= part.until_step]
+        return (*found, *shifted(read_losses(self._job.run.log_dir), self._job.steps_before))
 
     def _salvage(self) -> None:
         """Publish what is whole of an unfinished run; a half-written or bad file stays where it is."""
@@ -151,7 +180,7 @@ class Recording:
         self._update(warnings=self.record.warnings + texts)
 
     def _close(self, status: Status, error: BaseException | None) -> None:
-        self.losses = read_losses(self._job.run.log_dir)
+        self.losses = self._all_losses()
         if self.losses:
             write_losses(self.losses, self._job.run.losses)
         if self._base_hash is not None:

@@ -1,7 +1,6 @@
 """reproduce(): a run again from its record alone, in a folder of its own, held against the first."""
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,12 +9,12 @@ import toml
 from kohya_wrap import dataset
 from kohya_wrap.base_models.named import TINY_RANDOM
 from kohya_wrap.dataset.demo import BUILTIN
-from kohya_wrap.errors import DatasetError, OutputError, Problem
-from kohya_wrap.files import output_error, sha256_file, write_whole
+from kohya_wrap.errors import DatasetError, OutputError
+from kohya_wrap.files import output_error, write_whole
 from kohya_wrap.pipeline import OnEvent, RunResult, plan, run
 from kohya_wrap.planning import Plan
 from kohya_wrap.record import RunRecord
-from kohya_wrap.record.model import FileEntry
+from kohya_wrap.record.parts import changed_files
 from kohya_wrap.results.compare import Difference, compare
 from kohya_wrap.results.lora_file import read_lora
 from kohya_wrap.results.same import TensorDifference, tensor_difference
@@ -63,7 +62,7 @@ def plan_again(record: RunRecord, *, into: Path) -> Plan:
         raise OutputError("is not empty", where=str(into), todo="give a new folder with --into")
     root = root_of(record)
     files = [entry for entry in record.dataset if not _is_drawn(record)]
-    if problems := list(_changed(files)):
+    if problems := list(changed_files(files)):
         raise DatasetError.of(problems, what="the run cannot be repeated: what it was trained on is no longer there")
     try:
         into.mkdir(parents=True, exist_ok=True)
@@ -85,15 +84,6 @@ def root_of(record: RunRecord) -> Path:
 
 def _is_drawn(record: RunRecord) -> bool:
     return BUILTIN in (record.preset.stated.get("dataset") or {}).get("images", "")  # type: ignore[attr-defined]  # a table
-
-
-def _changed(files: list[FileEntry]) -> Iterator[Problem]:
-    for entry in files:
-        path = Path(entry.path)
-        if not path.is_file():
-            yield Problem(entry.path, "is no longer there", "put it back")
-        elif sha256_file(path) != entry.sha256:
-            yield Problem(entry.path, f"has changed: its SHA256 was {entry.sha256}", "put the old one back")
 
 
 def _copy(path: Path, root: Path, into: Path) -> None:

@@ -24,6 +24,7 @@ from kohya_wrap.files import output_error, sha256_file
 from kohya_wrap.paths import ProjectPaths, package_data
 from kohya_wrap.record import RunRecord
 from kohya_wrap.record.model import FileEntry, write_record
+from kohya_wrap.record.parts import changed_files
 from kohya_wrap.reproducing import root_of
 
 FORMAT = 1
@@ -56,7 +57,7 @@ def export_run(record: RunRecord, target: Path, *, with_images: bool = False) ->
     content |= {f"vendor/{name}": package_data("vendor") / name for name in _PINS}
     inside = [entry for entry in chosen if Path(entry.path).is_relative_to(root)]
     content |= {f"files/{Path(entry.path).relative_to(root).as_posix()}": Path(entry.path) for entry in inside}
-    if problems := list(_changed(inside)):
+    if problems := list(changed_files(inside)):
         raise OutputError.of(problems, what="the run cannot be exported as it was")
     _write_zip(content, target)
     return target
@@ -64,13 +65,6 @@ def export_run(record: RunRecord, target: Path, *, with_images: bool = False) ->
 
 def _is_image(entry: FileEntry) -> bool:
     return entry.path.lower().endswith((".png", ".jpg", ".jpeg", ".webp", ".bmp"))
-
-
-def _changed(entries: list[FileEntry]) -> Iterator[Problem]:
-    for entry in entries:
-        path = Path(entry.path)
-        if not path.is_file() or sha256_file(path) != entry.sha256:
-            yield Problem(entry.path, "is gone, or has changed since the run", "put the old one back")
 
 
 def _write_zip(content: Mapping[str, bytes | Path], target: Path) -> None:

@@ -21,6 +21,7 @@ ORDER = (
     ("recording",),
     ("pipeline",),
     ("reproducing",),
+    ("resuming",),
     ("sharing",),
     ("__init__",),
     ("cli",),

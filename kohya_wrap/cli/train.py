@@ -8,6 +8,8 @@ from kohya_wrap.cli.options import PresetName, Root, Sets, SetWords, overrides
 from kohya_wrap.cli.output import plan_rows, print_rows, print_warnings, size_text, time_text
 from kohya_wrap.cli.progress import view
 from kohya_wrap.pipeline import RunResult, plan, run
+from kohya_wrap.resuming import newest_run
+from kohya_wrap.resuming import resume as go_on
 
 
 def train(
@@ -15,6 +17,9 @@ def train(
     root: Root = None,
     sets: Sets = None,
     set_words: SetWords = "",
+    resume: Annotated[  # noqa: FBT002 - a flag of the command line
+        bool, typer.Option("--resume", help="Go on with the project's newest run from its newest training state.")
+    ] = False,
     offline: Annotated[bool, typer.Option("--offline", help="Use no network; say what is missing.")] = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
     """Train a LoRA from PRESET: checks everything, prepares it, trains, and leaves LoRAs and a record."""
@@ -24,7 +29,15 @@ def train(
     planned.findings.raise_errors()
     typer.echo("")
     with view() as show:
-        result = run(planned, on_event=show, offline=offline)
+        if resume:
+            result = go_on(newest_run(planned), planned=planned, on_event=show, offline=offline)
+        else:
+            result = run(planned, on_event=show, offline=offline)
+    print_result(result)
+
+
+def print_result(result: RunResult) -> None:
+    """Say what a run left, and where."""
     typer.echo("")
     print_rows(_result_rows(result))
 

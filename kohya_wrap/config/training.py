@@ -42,6 +42,10 @@ class TrainingConfig(Table):
     """Keep the newest training state, so that the run can be resumed.
     Default: false. Source: Lora_Trainer of 2023, save_state."""
 
+    keep_only_last_n_states: Annotated[int, Field(ge=1)] = 1
+    """How many training states are kept; with 2 there is one to go on from even when the newest was cut short.
+    Default: 1. Source: Lora_Trainer of 2023 keeps 1."""
+
     resume: str = ""
     """A state folder to go on from.
     Default: empty. Source: Lora_Trainer of 2023, resume."""

@@ -3,7 +3,7 @@
 import math
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from kohya_wrap.errors import LossNotFiniteError, PlanMismatchError
 from kohya_wrap.events import Event, ModelSaved, Progress, Step, UnknownLine
@@ -49,9 +49,11 @@ class Watch:
         self._take(self._parser.close())
 
     def _take(self, events: Iterable[Event]) -> None:
+        before = self._job.steps_before
         for event in events:
-            self._on_event(event)
-            self._keep(event)
+            counted = replace(event, step=event.step + before) if before and isinstance(event, Step) else event
+            self._on_event(counted)
+            self._keep(counted)
 
     def _keep(self, event: Event) -> None:
         if isinstance(event, Step):
@@ -91,7 +93,7 @@ def train(plan: LaunchPlan, job: TrainingJob, *, on_event: Callable[[Event], Non
     if outcome.returncode != 0 or not watch.seen.saved:
         raise diagnose(outcome, tuple(watch.seen.tail), watch.seen.events, log=job.run.log)
     watch.check_counts()
-    # After a resume the engine's own count of steps starts at 0 again and ends short of the total.
+    # With a state of the user's own nobody knows how many steps it had; ours are added to the engine's count.
     if not job.config.training.resume and watch.seen.last_step != job.steps.total_steps:
         raise PlanMismatchError(
             f"the engine did {watch.seen.last_step} steps, the plan says {job.steps.total_steps}",

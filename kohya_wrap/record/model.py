@@ -145,6 +145,15 @@ class OutcomeEntry(_Part):
     peak_memory: int = 0
 
 
+class ContinuedEntry(_Part):
+    """What a run goes on from: the run before, its state folder, and the epochs and steps done by then."""
+
+    run: str
+    state: str
+    epoch: int
+    steps: int
+
+
 class RunRecord(_Part):
     """Everything a run can be believed and repeated by. Times are UTC, ISO 8601."""
 
@@ -166,6 +175,7 @@ class RunRecord(_Part):
     choices: dict[str, object] = Field(default_factory=dict)
     dataset: tuple[FileEntry, ...] = ()
     base_model: BaseModelEntry
+    continued: ContinuedEntry | None = None
     counts: CountsEntry = CountsEntry()
     losses: LossEntry = LossEntry()
     warnings: tuple[str, ...] = ()

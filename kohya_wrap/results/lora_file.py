@@ -3,7 +3,9 @@
 import hashlib
 import json
 import mmap
+import os
 import re
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,6 +125,23 @@ def not_finite(lora: LoraFile) -> tuple[str, ...]:
                 bad.append(key)
             del numbers
     return tuple(bad)
+
+
+def write_with_metadata(lora: LoraFile, target: Path, changes: Mapping[str, str]) -> LoraFile:
+    """Write a LoRA again with some of its metadata changed, tensors byte for byte. Raises OSError."""
+    tensors = {
+        name: {"dtype": info.dtype, "shape": info.shape, "data_offsets": (info.begin, info.end)}
+        for name, info in lora.tensors.items()
+    }
+    header = json.dumps({"__metadata__": {**lora.metadata, **changes}, **tensors}, ensure_ascii=False).encode()
+    header += b" " * (-len(header) % 8)  # data begins at a multiple of 8, as safetensors writes it
+    with lora.path.open("rb") as source, target.open("wb") as file:
+        source.seek(lora.data_offset)
+        file.write(len(header).to_bytes(8, "little") + header)
+        shutil.copyfileobj(source, file, _SLICE)
+        file.flush()
+        os.fsync(file.fileno())
+    return read_lora(target)
 
 
 def hashes(lora: LoraFile) -> tuple[str, str]:

@@ -5,7 +5,7 @@ import io
 import math
 import tomllib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 
@@ -52,6 +52,11 @@ def _scalars(file: Path) -> Iterator[tuple[str, int, float]]:
                 yield value.tag, event.step, value.simple_value
             elif value.HasField("tensor") and not value.tensor.string_val:
                 yield value.tag, event.step, float(make_ndarray(value.tensor))
+
+
+def shifted(losses: Sequence[StepLoss], steps_before: int) -> tuple[StepLoss, ...]:
+    """Count steps on from `steps_before`: an engine that goes on counts from 0 again."""
+    return tuple(replace(loss, step=loss.step + steps_before) for loss in losses) if steps_before else tuple(losses)
 
 
 def log_dir(record: RunRecord) -> Path:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kohya_wrap.errors import BadResultError
-from kohya_wrap.files import copy_whole, output_error
-from kohya_wrap.results.lora_file import LoraFile, hashes, not_finite, read_lora
+from kohya_wrap.files import copy_whole, output_error, sha256_file
+from kohya_wrap.results.lora_file import LoraFile, hashes, not_finite, read_lora, write_with_metadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +30,24 @@ class Lora:
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """A file that the engine wrote, and the epoch it belongs to."""
+    """A file that the engine wrote, the epoch it belongs to, and the steps that were done before the engine began."""
 
     path: Path
     epoch: int
+    steps_before: int = 0
 
 
-def staged_loras(staging: Path, name: str, *, last_epoch: int) -> tuple[Staged, ...]:
-    """List the LoRAs in a run's folder by epoch; the file without a number is the last epoch."""
+def staged_loras(staging: Path, name: str, *, last_epoch: int, steps_before: int = 0) -> tuple[Staged, ...]:
+    """List the LoRAs in a run's folder by epoch; the file without a number is the last epoch.
+
+    In a run that goes on, the engine counted its steps from 0: a file that says fewer than it should is written again
+    with the right number.
+    """
     pattern = re.compile(rf"{re.escape(name)}(?:-(\d+))?\.safetensors")
     found = []
     for file in staging.glob("*.safetensors") if staging.is_dir() else ():
         if match := pattern.fullmatch(file.name):
-            found.append(Staged(file, int(match.group(1)) if match.group(1) else last_epoch))
+            found.append(Staged(file, int(match.group(1)) if match.group(1) else last_epoch, steps_before))
     return tuple(sorted(found, key=lambda staged: staged.epoch))
 
 
@@ -54,10 +59,9 @@ def check_staged(staged: Staged, *, steps: int | None = None) -> LoraFile:
         raise BadResultError("the LoRA holds no tensors", where=where, todo="look at the end of the run's log")
     if lora.steps < 1:
         raise BadResultError("the LoRA was saved before any step", where=where, todo="raise steps.how_many")
-    if steps is not None and lora.steps != steps:
-        raise BadResultError(
-            f"the LoRA says {lora.steps} steps, the plan {steps}", where=where, todo="look at the run's log"
-        )
+    done = lora.steps + staged.steps_before
+    if steps is not None and done != steps:
+        raise BadResultError(f"the LoRA says {done} steps, the plan {steps}", where=where, todo="look at the run's log")
     if bad := not_finite(lora):
         raise BadResultError(
             f"{len(bad)} of {len(lora.tensors)} tensors hold nan or inf (first: {bad[0]})",
@@ -68,25 +72,59 @@ def check_staged(staged: Staged, *, steps: int | None = None) -> LoraFile:
 
 
 def publish(loras: Sequence[tuple[Staged, LoraFile]], output: Path, *, name: str, run_id: str) -> tuple[Lora, ...]:
-    """Put checked LoRAs into `output` as NAME-EE.safetensors, or into output/RUN_ID if one of the names is taken.
+    """Put checked LoRAs into `output` as NAME-EE.safetensors, or into output/RUN_ID if another file has such a name.
 
-    Raises OutputError or DiskFullError. Nothing that is there already is replaced.
+    Raises OutputError or DiskFullError. Nothing that is there already is replaced; the very same file stays.
     """
-    names = {staged.epoch: f"{name}-{staged.epoch:02d}.safetensors" for staged, _ in loras}
-    folder = output / run_id if any((output / file).exists() for file in names.values()) else output
+    ready = [_Ready.of(staged, lora, f"{name}-{staged.epoch:02d}.safetensors") for staged, lora in loras]
+    folder = output / run_id if any(each.is_taken(output) for each in ready) else output
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise output_error(error, folder) from error
-    return tuple(_publish_one(staged, lora, folder / names[staged.epoch]) for staged, lora in loras)
+    return tuple(each.publish(folder) for each in ready)
 
 
-def _publish_one(staged: Staged, lora: LoraFile, target: Path) -> Lora:
-    whole, tensors = hashes(lora)
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A checked LoRA with its hashes and the name it will have."""
+
+    epoch: int
+    file: LoraFile
+    name: str
+    sha256: str
+    tensors_sha256: str
+
+    @classmethod
+    def of(cls, staged: Staged, lora: LoraFile, name: str) -> "_Ready":
+        counted = _counted(staged, lora)
+        return cls(staged.epoch, counted, name, *hashes(counted))
+
+    def is_taken(self, folder: Path) -> bool:
+        """Whether another file has the name; a run that goes on finds the same ones from before."""
+        target = folder / self.name
+        return target.exists() and not (target.is_file() and sha256_file(target) == self.sha256)
+
+    def publish(self, folder: Path) -> Lora:
+        target = folder / self.name
+        try:
+            if not target.exists():
+                os.link(self.file.path, target)
+        except FileExistsError as error:
+            raise output_error(error, target) from error
+        except OSError:  # a file system without hard links
+            copy_whole(self.file.path, target)
+        return Lora(target, self.epoch, self.file.steps, target.stat().st_size, self.sha256, self.tensors_sha256)
+
+
+def _counted(staged: Staged, lora: LoraFile) -> LoraFile:
+    """Give the LoRA with all steps that led to it in its metadata; the engine's own file stays beside it."""
+    if not staged.steps_before:
+        return lora
+    place = staged.path.parent / "counted"
+    target = place / staged.path.name
     try:
-        os.link(staged.path, target)
-    except FileExistsError as error:
+        place.mkdir(exist_ok=True)
+        return write_with_metadata(lora, target, {"ss_steps": str(lora.steps + staged.steps_before)})
+    except OSError as error:
         raise output_error(error, target) from error
-    except OSError:  # a file system without hard links
-        copy_whole(staged.path, target)
-    return Lora(target, staged.epoch, lora.steps, target.stat().st_size, whole, tensors)

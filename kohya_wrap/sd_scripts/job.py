@@ -35,6 +35,18 @@ class Overrides:
 
 
 @dataclass(frozen=True, slots=True)
+class Continuation:
+    """Where a run goes on that was interrupted: a state folder, and the epochs and steps done when it was saved.
+
+    The engine counts its steps from 0 again; epochs keep their numbers.
+    """
+
+    state: Path
+    epoch: int
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingJob:
     """One training, ready to be written down. All paths are absolute. `tokenizer_dir`: tokenizer_cache_dir, if any.
 
@@ -52,6 +64,12 @@ class TrainingJob:
     vae: Path | None = None
     overrides: Overrides = Overrides()
     root: Path | None = None
+    continuation: Continuation | None = None
+
+    @property
+    def steps_before(self) -> int:
+        """Steps that were done before this run took over."""
+        return self.continuation.steps if self.continuation else 0
 
     def place(self, given: str) -> str:
         """Give a path of the preset as the engine must see it: absolute, "~" expanded."""

@@ -107,7 +107,7 @@ def _training(job: TrainingJob) -> Section:
         "output_name": name,
         "log_prefix": name,
         "save_state": training.save_state or None,
-        "save_last_n_epochs_state": 1 if training.save_state else None,
+        "save_last_n_epochs_state": training.keep_only_last_n_states if training.save_state else None,
         "resume": job.place(training.resume) if training.resume else None,
     }
 

@@ -47,7 +47,7 @@ FIELDS: Mapping[str, str] = {
     "network_weights": "training.continue_from_lora",
     "weighted_captions": "training.weighted_captions",
     "save_state": "training.save_state",
-    "save_last_n_epochs_state": "training.save_state",
+    "save_last_n_epochs_state": "training.keep_only_last_n_states",
     "resume": "training.resume",
     "train_data_dir": "dataset.images",
     "mixed_precision": "engine.mixed_precision",

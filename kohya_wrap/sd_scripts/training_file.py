@@ -27,6 +27,8 @@ def training_toml(job: TrainingJob) -> str:
         for difference in DIFFERENCES:
             put(sections, difference.section, difference.key, difference.value(job))
     _put_model_parts(sections, job)
+    for key, value in _going_on(job).items():
+        put(sections, "training_arguments", key, value)
     for key, value in job.family.fixed_arguments.items():
         put(sections, "model_arguments", key, value)
     return render(_with_passed_through(sections, _placed(job)))
@@ -38,6 +40,13 @@ def put(sections: dict[str, Section], section: str, key: str, value: object | No
         sections[section].pop(key, None)
     else:
         sections[section][key] = value
+
+
+def _going_on(job: TrainingJob) -> Section:
+    """Give what makes the engine go on; without initial_epoch it would count from the steps of the last part alone."""
+    if job.continuation is None:
+        return {}
+    return {"resume": str(job.continuation.state), "initial_epoch": job.continuation.epoch + 1}
 
 
 def _put_model_parts(sections: dict[str, Section], job: TrainingJob) -> None:
@@ -100,4 +109,4 @@ def _own_values(job: TrainingJob) -> Section:
         "console_log_simple": True,
     }
     parts = {"vae": job.vae, "tokenizer_cache_dir": job.tokenizer_dir}
-    return own | {key: str(path) for key, path in parts.items() if path is not None}
+    return own | _going_on(job) | {key: str(path) for key, path in parts.items() if path is not None}

@@ -99,7 +99,7 @@ def test_the_same_run_gives_the_same_bytes(record: RunRecord, tmp_path: Path) ->
 def test_a_caption_that_changed_since_is_not_exported(record: RunRecord, tmp_path: Path) -> None:
     """The archive would not be the run."""
     Path(record.dataset[1].path).write_text("lion")
-    with pytest.raises(OutputError, match="changed since"):
+    with pytest.raises(OutputError, match="has changed"):
         export_run(record, tmp_path / "run.zip")
     assert not (tmp_path / "run.zip").exists()
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from kohya_wrap.errors import BadResultError
+from kohya_wrap.results.lora_file import hashes, read_lora
 from kohya_wrap.results.publish import Staged, check_staged, publish, staged_loras
 
 
@@ -62,10 +63,33 @@ def test_a_second_run_gets_a_folder_of_its_own(tmp_path: Path) -> None:
     first = staged_loras(staged_run(tmp_path / "one"), "tiger", last_epoch=3)
     before = publish([(s, check_staged(s)) for s in first[:1]], tmp_path / "output", name="tiger", run_id="r1")
     content = before[0].path.read_bytes()
-    second = staged_loras(staged_run(tmp_path / "two"), "tiger", last_epoch=3)
+    folder = staged_run(tmp_path / "two")
+    lora(folder / "tiger-000001.safetensors", value=0.5)
+    second = staged_loras(folder, "tiger", last_epoch=3)
     after = publish([(s, check_staged(s)) for s in second], tmp_path / "output", name="tiger", run_id="r2")
     assert {each.path.parent for each in after} == {tmp_path / "output" / "r2"}
     assert before[0].path.read_bytes() == content
+
+
+def test_the_very_same_file_is_no_clash(tmp_path: Path) -> None:
+    """A run that goes on finds the LoRAs of its first part where they belong, and adds to them."""
+    found = staged_loras(staged_run(tmp_path / "run"), "tiger", last_epoch=3)
+    checked = [(staged, check_staged(staged)) for staged in found]
+    publish(checked[:2], tmp_path / "output", name="tiger", run_id="r1")
+    after = publish(checked, tmp_path / "output", name="tiger", run_id="r2")
+    assert {each.path.parent for each in after} == {tmp_path / "output"}
+
+
+def test_a_run_that_went_on_counts_all_its_steps(tmp_path: Path) -> None:
+    """The engine counted from 0 again: the published file says all steps, its tensors are the same."""
+    lora(tmp_path / "run/t.safetensors", steps=10)
+    (staged,) = staged_loras(tmp_path / "run", "t", last_epoch=4, steps_before=30)
+    checked = check_staged(staged, steps=40)
+    (published,) = publish([(staged, checked)], tmp_path / "output", name="t", run_id="r")
+    again = read_lora(published.path)
+    assert (published.steps, again.steps) == (40, 40)
+    assert hashes(again)[1] == hashes(checked)[1]
+    assert load_file(str(published.path)).keys() == checked.tensors.keys()
 
 
 def test_a_link_costs_no_second_copy(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ anywhere; what it does not honour it refuses. Exit code 1 where it refuses or fi
 import argparse
 import math
 import random
+import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from lines import log, log_buckets, log_dataset, log_summary
 from saving import DTYPES, job_metadata, save_lora
 from scalars import MovingLoss, open_writer, write_scalars
 from settings import RefusedError, Settings, read_settings
+from state import load_state, save_state
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 from training import Training, prepare
@@ -95,6 +97,8 @@ def train(settings: Settings, datasets: Sequence[Dataset]) -> None:
     started = time.time()
     length = length_of(settings, datasets)
     training = prepare(settings, datasets, steps=length.steps)
+    if settings.get("resume"):
+        load_state(Path(settings.get("resume")), training)
     log_summary(datasets, batches=length.batches, epochs=length.epochs, steps=length.steps)
     metadata = job_metadata(settings, datasets, started=started, **vars(length))
     writer = open_writer(settings)
@@ -111,10 +115,12 @@ def loop(
     metadata: dict[str, str],
     writer: SummaryWriter | None,
 ) -> None:
-    """Go through the epochs, saving as asked."""
+    """Go through the epochs, saving as asked. After a resume steps are counted from 0 again, as sd-scripts does."""
     settings, done, average = training.settings, 0, MovingLoss()
+    first = settings.get("initial_epoch", 1)
+    left = length.steps - (first - 1) * length.batches
     bar = tqdm(total=length.steps, desc="steps", smoothing=0)
-    for epoch in range(1, length.epochs + 1):
+    for epoch in range(first, length.epochs + 1):
         log(f"\nepoch {epoch}/{length.epochs}\n")
         for place, batch in enumerate(epoch_batches(datasets, seed=settings.seed, epoch=epoch)):
             loss = training.step(batch)
@@ -123,7 +129,7 @@ def loop(
             bar.update(1)
             bar.set_postfix(avr_loss=mean)
             write_scalars(writer, training, done, {"loss/current": loss, "loss/average": mean})
-            if done >= length.steps:
+            if done >= left:
                 break
         if writer:
             writer.add_scalar("loss/epoch_average", mean, epoch)
@@ -131,6 +137,7 @@ def loop(
         if every and epoch % every == 0 and epoch < length.epochs:
             save(training, metadata, steps=done, epoch=epoch, name=_epoch_name(settings, epoch))
             _remove_old(settings, epoch, every)
+            _keep_state(training, epoch, done, every)
     bar.close()
     save(training, metadata, steps=done, epoch=length.epochs, name=f"{settings.get('output_name')}.safetensors")
 
@@ -155,6 +162,18 @@ def _remove_old(settings: Settings, epoch: int, every: int) -> None:
     if old.exists():
         log(f"removing old checkpoint: {old}")
         old.unlink()
+
+
+def _keep_state(training: Training, epoch: int, step: int, every: int) -> None:
+    """Save the state of this epoch, then remove the one that is too old."""
+    settings = training.settings
+    if not settings.get("save_state"):
+        return
+    folder, name = Path(settings.get("output_dir")), settings.get("output_name")
+    save_state(folder / f"{name}-{epoch:06d}-state", training, epoch=epoch, step=step)
+    keep = settings.get("save_last_n_epochs_state") or settings.get("save_last_n_epochs")
+    if keep:
+        shutil.rmtree(folder / f"{name}-{epoch - every * keep:06d}-state", ignore_errors=True)
 
 
 if __name__ == "__main__":

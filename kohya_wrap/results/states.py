@@ -1,0 +1,51 @@
+"""Training states that the engine saved, from which a run can go on; a half-written one is never taken for whole."""
+
+import json
+import re
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from kohya_wrap.errors import BadResultError
+from kohya_wrap.results.lora_file import read_lora
+
+_TORCH_FILES = ("optimizer.bin", "scheduler.bin", "random_states_0.pkl")
+"""What accelerate writes with torch.save, which makes ZIP files; the last of them last. Source: accelerate 1.6."""
+_WEIGHTS = "model.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingState:
+    """A state folder, and how many epochs were done when it was saved."""
+
+    path: Path
+    epoch: int
+
+
+def find_states(staging: Path, name: str) -> tuple[TrainingState, ...]:
+    """List the whole states in a run's folder, oldest first."""
+    pattern = re.compile(rf"{re.escape(name)}-(\d{{6}})-state")
+    found = [
+        TrainingState(path, int(match.group(1)))
+        for path in (staging.iterdir() if staging.is_dir() else ())
+        if (match := pattern.fullmatch(path.name)) and is_whole(path)
+    ]
+    return tuple(sorted(found, key=lambda state: state.epoch))
+
+
+def is_whole(state: Path) -> bool:
+    """Whether every file of a state is there and can be read to its end, by its own checksums where it has them."""
+    try:
+        json.loads((state / "train_state.json").read_text(encoding="utf-8"))
+        read_lora(state / _WEIGHTS)
+        return all(_is_whole_zip(state / name) for name in _TORCH_FILES)
+    except (OSError, ValueError, BadResultError):
+        return False
+
+
+def _is_whole_zip(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as opened:
+            return opened.testzip() is None
+    except (zipfile.BadZipFile, EOFError, NotImplementedError):
+        return False

@@ -1,0 +1,96 @@
+"""resume(): an interrupted run goes on from its newest whole state, to the end that was planned."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import toml
+
+from kohya_wrap.errors import DatasetError, OutputError, PresetError, Problem
+from kohya_wrap.files import write_whole
+from kohya_wrap.paths import RunPaths
+from kohya_wrap.pipeline import OnEvent, RunResult, plan, run
+from kohya_wrap.planning import Plan
+from kohya_wrap.record import RunRecord, find_records
+from kohya_wrap.record.model import ContinuedEntry
+from kohya_wrap.record.parts import changed_files, parts_of
+from kohya_wrap.reproducing import root_of
+from kohya_wrap.results.compare import flat
+from kohya_wrap.results.states import find_states
+
+_MAY_DIFFER = ("training.resume", "dataset.", "extras.zip", "samples.")
+"""Settings that say nothing of the training itself; the pictures are compared by their hashes."""
+
+
+def resume(
+    record: RunRecord,
+    *,
+    planned: Plan | None = None,
+    on_event: OnEvent | None = None,
+    offline: bool = False,
+) -> RunResult:
+    """Go on with a run that was stopped, killed or failed, and give the whole run's result.
+
+    `planned`: the preset as it is today, refused where it differs; without it the preset is taken from the record.
+    The new run's record names the one before it, and holds the losses and LoRAs of all parts. Raises OutputError
+    where there is no whole state, DatasetError where the pictures have changed, PresetError where the preset has, and
+    all that `run` raises.
+    """
+    if record.status == "succeeded":
+        raise OutputError("has come to its end", where=record.id, todo="raise steps.how_many and train again")
+    if record.status == "running":
+        raise OutputError("is still going on", where=record.id, todo="wait, or stop it first")
+    if changed := list(changed_files(record.dataset)):
+        raise DatasetError.of(changed, what="the run cannot go on: its pictures have changed")
+    today = planned or plan_of(record)
+    if differences := list(_differences(record, today)):
+        raise PresetError.of(differences, what="the run cannot go on: the preset has changed since")
+    return run(today, on_event=on_event, offline=offline, continued=_newest_state(record, today))
+
+
+def newest_run(planned: Plan) -> RunRecord:
+    """Give the newest run of a plan's project. Raises OutputError where there is none."""
+    project = planned.config.setup.project_name
+    found = [record for _, record in find_records(planned.root) if isinstance(record, RunRecord)]
+    mine = [record for record in found if record.project == project]
+    if not mine:
+        raise OutputError(f"the project {project} has no run to go on with", where=str(planned.project.runs))
+    return mine[-1]
+
+
+def plan_of(record: RunRecord) -> Plan:
+    """Plan a recorded run again, at the place where it was."""
+    file = Path(record.folder) / "preset.toml"
+    write_whole(file, toml.dumps(record.preset.stated))
+    planned = plan(file, root=root_of(record))
+    preset = dataclasses.replace(planned.preset, name=record.preset.name)
+    return dataclasses.replace(planned, preset=preset, overrides=record.preset.overrides)
+
+
+def _newest_state(record: RunRecord, planned: Plan) -> ContinuedEntry:
+    """Find the newest whole state of a run, or of the parts before it."""
+    runs = Path(record.folder).parent
+    parts = [part.record for part in parts_of(record.continued, runs)]
+    for part in (record, *reversed(parts)):
+        states = find_states(RunPaths(Path(part.folder), Path()).staging, part.project)
+        if states:
+            newest = states[-1]
+            steps = newest.epoch * planned.steps.batches_per_epoch
+            return ContinuedEntry(run=part.id, state=str(newest.path), epoch=newest.epoch, steps=steps)
+    raise OutputError(
+        "left no whole training state",
+        where=record.folder,
+        todo="set training.save_state = true for the next run; this one must begin again",
+    )
+
+
+def _differences(record: RunRecord, planned: Plan) -> Iterator[Problem]:
+    was = flat(record.preset.resolved)
+    now = flat(planned.config.model_dump(mode="json"))
+    for key in dict.fromkeys((*was, *now)):
+        if was.get(key) != now.get(key) and not key.startswith(_MAY_DIFFER):
+            what = f"was {was.get(key, 'not set')}, and is {now.get(key, 'not set')}"
+            yield Problem(key, what, "set it back, or train from the beginning")
+    if record.counts.planned_steps != planned.steps.total_steps:
+        what = f"the run was planned for {record.counts.planned_steps} steps, and would now have"
+        yield Problem("steps", f"{what} {planned.steps.total_steps}", "look for what changed")

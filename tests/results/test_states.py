@@ -1,0 +1,64 @@
+"""Training states: only whole ones are seen."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from kohya_wrap.results.states import find_states, is_whole
+
+FILES = ("train_state.json", "model.safetensors", "optimizer.bin", "scheduler.bin", "random_states_0.pkl")
+
+
+def make_state(staging: Path, epoch: int, name: str = "tiger") -> Path:
+    folder = staging / f"{name}-{epoch:06d}-state"
+    folder.mkdir(parents=True)
+    (folder / "train_state.json").write_text(json.dumps({"current_epoch": epoch, "current_step": 5}))
+    save_file({"x": np.ones(100, dtype=np.float32)}, str(folder / "model.safetensors"))
+    for file in FILES[2:]:
+        with zipfile.ZipFile(folder / file, "w") as opened:
+            opened.writestr("archive/data.pkl", b"x" * 1000)
+    return folder
+
+
+def test_states_come_oldest_first(tmp_path: Path) -> None:
+    """By epoch, of this project alone; the state of the training's end and other files are none."""
+    for epoch in (10, 2):
+        make_state(tmp_path, epoch)
+    make_state(tmp_path, 3, name="lion")
+    (tmp_path / "tiger-state").mkdir()
+    (tmp_path / "tiger-000002.safetensors").touch()
+    assert [state.epoch for state in find_states(tmp_path, "tiger")] == [2, 10]
+
+
+def test_no_folder_has_no_states(tmp_path: Path) -> None:
+    """A run that saved nothing yet."""
+    assert find_states(tmp_path / "none", "tiger") == ()
+
+
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("damage", ["gone", "empty", "half"])
+def test_a_state_without_a_whole_file_is_none(tmp_path: Path, file: str, damage: str) -> None:
+    """Each file counts: gone, empty, or cut in half."""
+    state = make_state(tmp_path, 1)
+    assert is_whole(state)
+    path = state / file
+    data = path.read_bytes()
+    path.unlink()
+    if damage != "gone":
+        path.write_bytes(b"" if damage == "empty" else data[: len(data) // 2])
+    assert not is_whole(state)
+    assert find_states(tmp_path, "tiger") == ()
+
+
+def test_a_file_with_other_bytes_inside_is_seen_by_its_checksum(tmp_path: Path) -> None:
+    """Power loss can leave a file of the right length with zeros in it."""
+    state = make_state(tmp_path, 1)
+    path = state / "optimizer.bin"
+    data = bytearray(path.read_bytes())
+    data[100:200] = bytes(100)
+    path.write_bytes(data)
+    assert not is_whole(state)
