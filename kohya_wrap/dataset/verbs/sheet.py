@@ -1,5 +1,6 @@
 """Contact sheets: small pictures in labelled frames, in groups, as one PNG."""
 
+import contextlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -51,12 +52,12 @@ def draw_sheet(title: str, below: str, blocks: Sequence[Block], *, report: Repor
     cells = [cell for block in blocks for cell in block]
     thumbs = in_threads(_thumb, cells, label="drawing the sheet", report=report)
     for block, (left, top, columns) in zip(blocks, places, strict=True):
-        box = (left, top, left + _block_width(columns), top + _block_height(len(block), columns))
+        box = (left, top, left + _block_width(columns), top + _block_height(block, columns))
         draw.rounded_rectangle(box, 10, fill=CARD, outline=LINE)
         for at, cell in enumerate(block):
             x = left + _PAD + at % columns * (_THUMB + _PAD)
-            y = top + _PAD + at // columns * _cell_height()
-            _draw_cell(sheet, draw, cell, next(thumbs), (x, y))
+            y = top + _PAD + at // columns * _cell_height(block)
+            _draw_cell(sheet, draw, cell, next(thumbs), (x, y, _chip(block)))
     return sheet
 
 
@@ -70,7 +71,8 @@ def save_png(image: "Image", path: Path) -> None:
         temporary.write_bytes(data.getvalue())
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise output_error(error, path) from error
 
 
@@ -78,12 +80,17 @@ def _block_width(columns: int) -> int:
     return _PAD + columns * (_THUMB + _PAD)
 
 
-def _cell_height() -> int:
-    return _THUMB + _CHIP + _TEXT_LINES * _LINE_HEIGHT + 8 + _PAD
+def _chip(block: Block) -> int:
+    """Give the height of the badges; none where no cell of the block has one."""
+    return _CHIP if any(cell.badge for cell in block) else 0
 
 
-def _block_height(cells: int, columns: int) -> int:
-    return _PAD + -(-cells // columns) * _cell_height()
+def _cell_height(block: Block) -> int:
+    return _THUMB + _chip(block) + _TEXT_LINES * _LINE_HEIGHT + 8 + _PAD
+
+
+def _block_height(block: Block, columns: int) -> int:
+    return _PAD + -(-len(block) // columns) * _cell_height(block)
 
 
 def _place(blocks: Iterable[Block]) -> tuple[list[tuple[int, int, int]], int, int]:
@@ -97,7 +104,7 @@ def _place(blocks: Iterable[Block]) -> tuple[list[tuple[int, int, int]], int, in
         places.append((left, top, columns))
         left += _block_width(columns) + _GAP
         right = max(right, left - _GAP + _MARGIN)
-        shelf = max(shelf, _block_height(len(block), columns))
+        shelf = max(shelf, _block_height(block, columns))
     return places, right, top + shelf + _MARGIN
 
 
@@ -119,8 +126,10 @@ def _thumb(cell: Cell) -> "Image | None":
     return small.resize(size, Image.Resampling.LANCZOS)
 
 
-def _draw_cell(sheet: "Image", draw: "ImageDraw", cell: Cell, thumb: "Image | None", corner: tuple[int, int]) -> None:
-    x, y = corner
+def _draw_cell(
+    sheet: "Image", draw: "ImageDraw", cell: Cell, thumb: "Image | None", at_chip: tuple[int, int, int]
+) -> None:
+    x, y, chip = at_chip
     if thumb:
         left, top = x + (_THUMB - thumb.width) // 2, y + (_THUMB - thumb.height) // 2
         sheet.paste(thumb, (left, top))
@@ -135,7 +144,7 @@ def _draw_cell(sheet: "Image", draw: "ImageDraw", cell: Cell, thumb: "Image | No
         _badge(draw, cell, (x, y + _THUMB + 8))
     for at, line in enumerate(cell.lines[:_TEXT_LINES]):
         fitted = _fitted(line, _font(14 if at == 0 else 13))
-        draw.text((x, y + _THUMB + _CHIP + 11 + at * _LINE_HEIGHT), fitted, FAINT if at else INK, font=_font(14 - at))
+        draw.text((x, y + _THUMB + chip + 11 + at * _LINE_HEIGHT), fitted, FAINT if at else INK, font=_font(14 - at))
 
 
 def _badge(draw: "ImageDraw", cell: Cell, corner: tuple[int, int]) -> None:
