@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import stat
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -34,12 +35,14 @@ class Step:
         self._verb = verb
         self._arguments = dict(arguments)
         self._journal: TextIO | None = None
+        self._kept = place.history  # until the record has a folder of its own
 
     def write(self, path: Path, content: str | bytes) -> None:
         """Put `content` into a file, new or not; a file that holds it already is left alone."""
         data = content.encode("utf-8") if isinstance(content, str) else content
-        old = path.is_file()
-        if old and path.stat().st_size == len(data) and path.read_bytes() == data:
+        size = _size_of(path)
+        old = size is not None
+        if size == len(data) and path.read_bytes() == data:
             return
         kept = self._begin("replaced" if old else "created", path, hashlib.sha256(data).hexdigest(), keep=old)
         if kept is None:
@@ -90,9 +93,9 @@ class Step:
         if self.dry_run:
             return None
         try:
-            record, journal = self._opened()
+            journal = self._opened()
             name = f"{self.counts.total():07d}{path.suffix}"
-            kept = record.kept / name
+            kept = self._kept / name
             if keep:
                 _link(path, kept)
             journal.write(Change(kind, path, name, sha256).line())  # type: ignore[arg-type]  # one of its three words
@@ -101,8 +104,8 @@ class Step:
             raise output_error(error, self.place.history) from error
         return kept
 
-    def _opened(self) -> tuple[StepRecord, TextIO]:
-        """Open the record at the first change."""
+    def _opened(self) -> TextIO:
+        """Open the record at the first change, and give its journal."""
         if self.record is None or self._journal is None:
             steps = read_steps(self.place.history)
             number = steps[-1].number + 1 if steps else 1
@@ -110,8 +113,9 @@ class Step:
             (folder / "kept").mkdir(parents=True)
             self.record = StepRecord(folder, self._verb, self._arguments, str(self.place.folder), _now())
             self.record.save()
+            self._kept = self.record.kept
             self._journal = self.record.changes.open("a", encoding="utf-8")
-        return self.record, self._journal
+        return self._journal
 
     def __enter__(self) -> "Step":
         return self
@@ -156,6 +160,15 @@ def hold(place: DatasetPlace) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _size_of(path: Path) -> int | None:
+    """Give a file's size in bytes; None where there is no file."""
+    try:
+        state = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return state.st_size if stat.S_ISREG(state.st_mode) else None
 
 
 def _write_new(path: Path, data: bytes) -> None:

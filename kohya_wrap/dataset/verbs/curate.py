@@ -126,14 +126,15 @@ def caption_files(folder: Path, extension: str, *, recursive: bool) -> list[Path
     if not folder.is_dir():
         raise DatasetError("is no folder", where=str(folder), todo="make it with `kohya-wrap dataset new`")
     ending = with_dot(extension).lower()
-    return sorted(path for path in _walk(str(folder), recursive=recursive) if path.name.lower().endswith(ending))
+    return [Path(text) for text in sorted(_walk(str(folder), ending, recursive=recursive))]
 
 
-def _walk(folder: str, *, recursive: bool) -> Iterator[Path]:
+def _walk(folder: str, ending: str, *, recursive: bool) -> Iterator[str]:
     for where, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if recursive and not name.startswith(".")]
-        at = Path(where)
-        yield from (at / name for name in names if not name.startswith("."))
+        for name in names:
+            if name.lower().endswith(ending) and not name.startswith("."):
+                yield f"{where}{os.sep}{name}"
 
 
 def read_caption(path: Path) -> str | Problem:
