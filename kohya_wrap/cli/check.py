@@ -1,7 +1,8 @@
 """kohya-wrap check: what a run would do, and every problem it would meet."""
 
 from kohya_wrap.cli.options import PresetName, Root, Sets, SetWords, overrides
-from kohya_wrap.cli.output import plan_rows, print_rows, print_warnings
+from kohya_wrap.cli.output import print_rows, print_warnings
+from kohya_wrap.cli.plan_text import plan_rows
 from kohya_wrap.pipeline import plan
 
 

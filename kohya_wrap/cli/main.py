@@ -6,36 +6,32 @@ from typing import Annotated
 import typer
 
 from kohya_wrap._version import __version__
-from kohya_wrap.cli.check import check
-from kohya_wrap.cli.dataset.app import dataset_app
-from kohya_wrap.cli.doctor import doctor
-from kohya_wrap.cli.lora import lora_app
-from kohya_wrap.cli.model import model_app
+from kohya_wrap.cli.lazy import lazy_group
 from kohya_wrap.cli.output import print_error
-from kohya_wrap.cli.pin import pin
-from kohya_wrap.cli.png_info import png_info
-from kohya_wrap.cli.presets import presets_app
-from kohya_wrap.cli.runs.app import runs_app
-from kohya_wrap.cli.setup import setup
-from kohya_wrap.cli.toml import toml
-from kohya_wrap.cli.train import train
 from kohya_wrap.errors import KohyaWrapError
+
+VERBS = {
+    "train": "kohya_wrap.cli.train:train",
+    "check": "kohya_wrap.cli.check:check",
+    "presets": "kohya_wrap.cli.presets:presets_app",
+    "dataset": "kohya_wrap.cli.dataset.app:dataset_app",
+    "model": "kohya_wrap.cli.model:model_app",
+    "lora": "kohya_wrap.cli.lora:lora_app",
+    "runs": "kohya_wrap.cli.runs.app:runs_app",
+    "png-info": "kohya_wrap.cli.png_info:png_info",
+    "toml": "kohya_wrap.cli.toml:toml",
+    "setup": "kohya_wrap.cli.setup:setup",
+    "doctor": "kohya_wrap.cli.doctor:doctor",
+}
 
 app = typer.Typer(
     name="kohya-wrap",
     help="Train a LoRA with kohya's sd-scripts from a preset: one command in, a checked and recorded LoRA out.",
+    cls=lazy_group(VERBS),
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for verb in (train, check, toml, setup, doctor, png_info):
-    app.command()(verb)
-presets_app.command()(pin)
-app.add_typer(presets_app)
-app.add_typer(dataset_app)
-app.add_typer(model_app)
-app.add_typer(lora_app)
-app.add_typer(runs_app)
 
 
 def _version(show: bool) -> None:  # noqa: FBT001 - typer's callback

@@ -9,11 +9,13 @@ import typer
 from kohya_wrap import presets
 from kohya_wrap.cli.options import PresetName, Sets, overrides
 from kohya_wrap.cli.output import print_warnings, printable
+from kohya_wrap.cli.pin import pin
 from kohya_wrap.errors import PresetError
 from kohya_wrap.pipeline import load_preset
 from kohya_wrap.results import rebuild
 
 presets_app = typer.Typer(name="presets", help="List, show and make presets.", no_args_is_help=True)
+presets_app.command()(pin)
 
 
 @presets_app.command("list")
