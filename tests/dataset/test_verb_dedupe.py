@@ -19,7 +19,7 @@ from PIL import Image, ImageOps
 from kohya_wrap.dataset.history import DatasetPlace, open_step, place_of, read_steps, undo
 from kohya_wrap.dataset.verbs.dedupe import DedupeOptions, dedupe, embeddings_of, find_groups
 from kohya_wrap.dataset.verbs.dedupe.fingerprints import fingerprint
-from kohya_wrap.errors import DatasetError, ProjectBusyError
+from kohya_wrap.errors import DatasetError, OutputError, ProjectBusyError
 
 TRAIN = Path(__file__).parents[3] / "shared/data/train.png"
 WITH_MIRROR = DedupeOptions(mirror=True)
@@ -427,11 +427,28 @@ def test_ctrl_c_in_the_middle_can_be_undone(place: DatasetPlace) -> None:
     assert names(place) == before
 
 
+def test_without_captions_only_known_companions_go(place: DatasetPlace) -> None:
+    """No caption extension: a file without any ending is not taken for a caption."""
+    save(place, "a.png", scene(1), age=1)
+    save(place, "b.png", scene(1), caption="x")
+    (place.folder / "b").write_text("mine")
+    dedupe(place, DedupeOptions(caption_extension=""))
+    assert names(place) == ["a.png", "b"]
+
+
+def test_a_history_that_cannot_be_written(place: DatasetPlace) -> None:
+    """Nothing is moved where nothing can be kept."""
+    save(place, "a.png", scene(1))
+    save(place, "b.png", scene(1))
+    place.history.write_text("a file in its place")
+    with pytest.raises(OutputError, match="history"):
+        dedupe(place)
+    assert names(place) == ["a.png", "b.png"]
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_without_permission(place: DatasetPlace) -> None:
     """A folder that may not be changed is an error, and nothing is lost."""
-    from kohya_wrap.errors import OutputError
-
     save(place, "a.png", scene(1))
     save(place, "b.png", scene(1))
     place.folder.chmod(0o555)

@@ -22,7 +22,7 @@ def companions(leaving: Iterable[Path], caption_extension: str = ".txt") -> list
         files = [path for path in folder.iterdir() if path.is_file()]
         staying = {path.stem for path in files if is_picture(path) and path not in gone}
         stems = {path.stem for path in gone if path.parent == folder} - staying
-        endings = _ENDINGS | {with_dot(caption_extension)}
+        endings = _ENDINGS | ({with_dot(caption_extension)} if caption_extension else set())
         by_stem: dict[str, list[Path]] = defaultdict(list)
         for path in files:
             if path.suffix in endings:

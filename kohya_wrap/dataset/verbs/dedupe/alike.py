@@ -56,6 +56,7 @@ class HashLikeness:
         self._members = _Lists(self._which, np.arange(len(every)), len(self._distinct))
         i, j = near_pairs(self._distinct, radius)
         self._near = _Lists(np.concatenate([i, j]), np.concatenate([j, i]), len(self._distinct))
+        self._alone = (self._near.lengths[self._which] == 0) & (self._members.lengths[self._which] == 1)
         shape = (len(prints), 8, 8, 3)
         self._colours = np.frombuffer(b"".join(each.colours for each in prints), np.uint8).reshape(shape)
 
@@ -63,6 +64,8 @@ class HashLikeness:
         """Give those that are alike to one picture, of those that are `free`; each once, the nearer way round."""
         import numpy as np  # noqa: PLC0415 - 0.1 s to import
 
+        if self._alone[index]:  # nearly all of them
+            return []
         own = self._which[index]
         hashes = np.append(self._near[own], own)
         found = np.concatenate([self._members[each] for each in hashes])
@@ -147,7 +150,8 @@ class _Lists:
         import numpy as np  # noqa: PLC0415 - 0.1 s to import
 
         self._values = values[np.argsort(keys, kind="stable")]
-        self._starts = np.concatenate([[0], np.cumsum(np.bincount(keys, minlength=count))])
+        self.lengths = np.bincount(keys, minlength=count)
+        self._starts = np.concatenate([[0], np.cumsum(self.lengths)])
 
     def __getitem__(self, key: int) -> "NDArray[Any]":
         return self._values[self._starts[key] : self._starts[key + 1]]
