@@ -1,6 +1,8 @@
 """The main job for real: the tutorial's preset, trained by sd-scripts on a base of SD 1.5's size, on the CPU."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import tomllib
@@ -10,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from kohya_wrap import reproduce
+from kohya_wrap import Event, reproduce, resume, run
+from kohya_wrap.errors import InterruptedRunError
+from kohya_wrap.events import StateSaved, Step
 from kohya_wrap.record import read_record
 from kohya_wrap.results.lora_file import LoraFile, not_finite, read_lora
 
@@ -128,3 +132,29 @@ def test_the_record_alone_gives_the_same_lora_again(trained: Trained, tmp_path: 
     again = reproduce(read_record(record), into=tmp_path / "again", offline=True)
     assert again.differences == ()
     assert again.identical
+
+
+def test_a_stopped_run_goes_on_with_all_its_steps(sd15_run: list[str], tmp_path: Path) -> None:
+    """sd-scripts counts from 0 after a resume: epochs, steps, losses and the LoRA's metadata are counted through."""
+
+    def stop(event: Event) -> None:
+        if isinstance(event, StateSaved):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    overrides = [*sd15_run, "training.save_state=true"]
+    with pytest.raises(InterruptedRunError, match="runs resume"):
+        run("one-image", root=tmp_path, overrides=overrides, on_event=stop, offline=True)
+    (record,) = tmp_path.glob("Loras/lakto-lora/runs/*/run.json")
+    steps: list[int] = []
+    result = resume(
+        read_record(record),
+        offline=True,
+        on_event=lambda event: steps.append(event.step) if isinstance(event, Step) else None,
+    )
+    assert [(lora.path.name, lora.steps) for lora in result.loras] == [
+        ("lakto-lora-01.safetensors", 2),
+        ("lakto-lora-02.safetensors", 4),
+    ]
+    assert steps[-2:] == [3, 4]
+    assert [loss.step for loss in result.losses] == [1, 2, 3, 4]
+    assert result.record.counts.done_steps == 4
