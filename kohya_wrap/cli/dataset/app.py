@@ -5,6 +5,7 @@ import typer
 from kohya_wrap.cli.dataset.clean import clean
 from kohya_wrap.cli.dataset.curate import curate
 from kohya_wrap.cli.dataset.dedupe import dedupe
+from kohya_wrap.cli.dataset.expand import expand
 from kohya_wrap.cli.dataset.history import history, undo
 from kohya_wrap.cli.dataset.new import new
 from kohya_wrap.cli.dataset.scan import scan
@@ -21,6 +22,7 @@ for verb in (
     dedupe,
     clean,
     shrink,
+    expand,
     curate,
     tags,
     tag,
