@@ -214,3 +214,22 @@ def test_two_at_once(place: DatasetPlace, target: Path) -> None:
     with open_step(place, "curate", {}), pytest.raises(ProjectBusyError):
         shrink(place, target)
     assert not target.exists()
+
+
+def test_ctrl_c_in_the_middle(place: DatasetPlace, target: Path) -> None:
+    """What has been copied by then is whole, and undo takes it away; the dataset is as it was."""
+    for at in range(12):
+        grain((120, 120), at).save(place.folder / f"{at:02}.png")
+    before = state(place.folder)
+
+    def interrupt(label: str, done: int, total: int) -> None:
+        if done == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        shrink(place, target, report=interrupt)
+    assert names(target) == [f"{at:02}.jpeg" for at in range(5)]
+    assert {size_of(path) for path in target.iterdir()} == {("JPEG", (120, 120))}
+    undo(place)
+    assert (names(target), state(place.folder)) == ([], before)
+    assert shrink(place, target).made == 12

@@ -76,7 +76,7 @@ def _print(done: Deduped, folder: Path) -> None:
     for path in done.given:
         typer.echo(f"  {path.relative_to(folder)} taken over from a spare")
     for path in done.unreadable:
-        typer.echo(f"  {path.relative_to(folder)} cannot be read; left where it is", err=True)
+        typer.echo(f"  {path.relative_to(folder)} cannot be read; it stays (`clean --broken` sets it aside)", err=True)
     if done.sheet:
         typer.echo(f"groups drawn: {done.sheet}")
     print_step(done.step)
