@@ -2,6 +2,10 @@
 
 import multiprocessing
 import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -192,6 +196,29 @@ def test_ctrl_c_in_the_middle_leaves_whole_files_and_goes_back(
         curate(place, CurateOptions(global_activation_tag=("x",)))
     assert content(place) == {**before, "a.txt": "x, red eyes, tiger"}
     monkeypatch.undo()
+    undo(place)
+    assert content(place) == before
+
+
+def test_a_process_that_is_interrupted_leaves_whole_files(place: DatasetPlace, tmp_path: Path) -> None:
+    """Ctrl-C on the real command, in the middle of 4,000 files: exit code 130, each file old or new, undo gives all."""
+    for number in range(4000):
+        (place.folder / f"{number}.txt").write_text(f"tag {number}, solo")
+    before = content(place)
+    line = [str(Path(sys.executable).with_name("kohya-wrap")), "dataset", "curate", "p", "--activation-tag", "x"]
+    process = subprocess.Popen(line, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 60
+    while not any(path.stat().st_size > 2000 for path in place.history.glob("*/changes.jsonl")):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    after = content(place)
+    changed = [name for name in before if after[name] != before[name]]
+    assert 0 < len(changed) < len(before)
+    assert all(after[name] == f"x, {before[name]}" for name in changed)
+    assert after.keys() == before.keys()
     undo(place)
     assert content(place) == before
 

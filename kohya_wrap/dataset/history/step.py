@@ -40,10 +40,13 @@ class Step:
     def write(self, path: Path, content: str | bytes) -> None:
         """Put `content` into a file, new or not; a file that holds it already is left alone."""
         data = content.encode("utf-8") if isinstance(content, str) else content
-        size = _size_of(path)
+        try:
+            size = _size_of(path)
+            if size == len(data) and path.read_bytes() == data:
+                return
+        except OSError as error:
+            raise output_error(error, path) from error
         old = size is not None
-        if size == len(data) and path.read_bytes() == data:
-            return
         kept = self._begin("replaced" if old else "created", path, hashlib.sha256(data).hexdigest(), keep=old)
         if kept is None:
             return
