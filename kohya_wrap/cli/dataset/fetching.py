@@ -4,6 +4,7 @@ from pathlib import Path
 
 import typer
 
+from kohya_wrap.base_models.downloader import DownloadRequest, download
 from kohya_wrap.base_models.repo_file import obtain_repo_file
 from kohya_wrap.cli.download_bar import download_bar
 from kohya_wrap.paths import CachePaths
@@ -19,3 +20,9 @@ def fetch_repo_file(repo: str, file: str) -> Path:
             say=lambda text: typer.echo(text, err=True),
             on_progress=show,
         )
+
+
+def fetch_url(url: str, sha256: str, target: Path) -> None:
+    """Fetch an address into a file, verified where `sha256` is given; shown on stderr."""
+    with download_bar() as show:
+        download(DownloadRequest(url=url, sha256=sha256), target, on_progress=show)
