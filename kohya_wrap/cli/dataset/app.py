@@ -2,6 +2,7 @@
 
 import typer
 
+from kohya_wrap.cli.dataset.add import add
 from kohya_wrap.cli.dataset.clean import clean
 from kohya_wrap.cli.dataset.curate import curate
 from kohya_wrap.cli.dataset.dedupe import dedupe
@@ -18,6 +19,7 @@ dataset_app = typer.Typer(
 )
 for verb in (
     new,
+    add,
     scan,
     dedupe,
     clean,
