@@ -18,6 +18,7 @@ from kohya_wrap.base_models.tokenizers import obtain_tokenizers
 from kohya_wrap.config import TrainConfig
 from kohya_wrap.config.hardware import choose
 from kohya_wrap.config.rules import check_total_steps
+from kohya_wrap.dataset.wanted import wanted_steps
 from kohya_wrap.engines import get_engine
 from kohya_wrap.engines.command import without_network
 from kohya_wrap.engines.hardware import detect
@@ -28,6 +29,7 @@ from kohya_wrap.files import output_error, write_whole
 from kohya_wrap.launch.signals import raise_on_stop_signals
 from kohya_wrap.paths import CachePaths, ProjectPaths, RunPaths
 from kohya_wrap.planning import Findings, Plan, Provided
+from kohya_wrap.preparing import Steps, do_steps
 from kohya_wrap.presets import LoadedPreset
 from kohya_wrap.record import RunRecord
 from kohya_wrap.record.model import ContinuedEntry
@@ -90,6 +92,7 @@ def plan(
     hardware = detect(status, config.engine)
     choices, hardware_problems = choose(config, hardware)
     prepared = dataset.prepare(config, project)
+    wanted = wanted_steps(config, project, prepared)
     located = base_models.locate(config.setup, root=base_folder, cache=home)
     vae = base_models.locate_vae(config.setup, root=base_folder, cache=home)
     files, file_problems = _read_files(config, base_folder)
@@ -97,7 +100,7 @@ def plan(
     too_long = check_total_steps(steps.total_steps, config.steps.max_total_steps)
     findings = Findings(
         preset=(*loaded.warnings, *file_problems, *too_long),
-        dataset=prepared.findings,
+        dataset=tuple(problem for problem in prepared.findings if not wanted.cures(problem)),
         base_model=(*located.problems, *(vae.problems if vae else ())),
         engine=(*engine.problems(config), *hardware_problems),
         failure=located.failure or (vae.failure if vae else None),
@@ -119,6 +122,7 @@ def plan(
         steps=steps,
         files=files,
         findings=findings,
+        wanted=wanted,
     )
 
 
@@ -141,6 +145,8 @@ def run(
     planned.findings.raise_errors()
     tell = on_event or _ignore
     with raise_on_stop_signals(), _project_lock(planned.project):
+        if planned.wanted:
+            planned = _steps_done(planned, tell, offline=offline)
         provided = _provide(planned, tell, offline=offline)
         job = planned.job(_new_run(planned.project), provided, continuation=_continuation(continued))
         _write_files(job, planned)
@@ -150,6 +156,23 @@ def run(
             watched = train(launch, job, on_event=tell)
             recording.trained(watched)
         return RunResult(recording.loras, recording.losses, recording.record, job.run)
+
+
+def _steps_done(planned: Plan, tell: OnEvent, *, offline: bool) -> Plan:
+    """Do the steps of [dataset] that are wanted, and plan again with what they brought."""
+    steps = Steps(
+        planned.config,
+        planned.project,
+        planned.cache,
+        say=lambda text: tell(Notice(text)),
+        on_progress=lambda done, total: tell(Progress(FETCHING, done, total)),
+        offline=offline,
+    )
+    do_steps(planned.wanted, planned.dataset, steps)
+    again = plan(planned.preset, root=planned.root, overrides=planned.overrides, cache=planned.cache)
+    again.findings.raise_errors()
+    tell(Notice(f"{len(again.dataset.pictures)} pictures, {again.steps.total_steps} steps"))
+    return again
 
 
 def _continuation(continued: ContinuedEntry | None) -> Continuation | None:

@@ -8,6 +8,7 @@ from kohya_wrap.base_models.tokenizers import find_tokenizers
 from kohya_wrap.base_models.types import BaseModelFile
 from kohya_wrap.config import Hardware, HardwareChoices, TrainConfig
 from kohya_wrap.dataset.types import PreparedDataset
+from kohya_wrap.dataset.wanted import Wanted
 from kohya_wrap.engines.engine import Engine, EngineStatus
 from kohya_wrap.errors import BaseModelError, DatasetError, EngineError, KohyaWrapError, PresetError, Problem
 from kohya_wrap.families import FAMILIES, Family
@@ -73,7 +74,8 @@ class Provided:
 class Plan:
     """What `run` would do: nothing here has been written, fetched or started.
 
-    `config` has the rules applied (Prodigy's overrides, for one). `steps` is as the engine will count.
+    `config` has the rules applied (Prodigy's overrides, for one). `steps` is as the engine will count. `wanted`: what
+    is done to the dataset first; pictures that it brings are not counted yet.
     """
 
     preset: LoadedPreset
@@ -92,6 +94,7 @@ class Plan:
     steps: StepPlan
     files: Overrides
     findings: Findings
+    wanted: Wanted
 
     @property
     def warnings(self) -> tuple[Problem, ...]:

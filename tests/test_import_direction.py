@@ -19,6 +19,7 @@ ORDER = (
     ("results",),
     ("planning",),
     ("recording",),
+    ("preparing",),
     ("pipeline",),
     ("reproducing",),
     ("resuming",),

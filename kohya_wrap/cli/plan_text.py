@@ -13,6 +13,7 @@ def plan_rows(plan: Plan) -> list[tuple[str, str]]:
         ("trains", f"{config.structure.lora_type}, rank {config.structure.network_dim}, on {_base_text(plan)}"),
         ("engine", f"{plan.engine.name}, {_engine_state(plan)}"),
         ("pictures", f"{len(data.pictures)}, {data.train_images} with repeats{reg}, from {plan.project.dataset}"),
+        *[("first" if index == 0 else "", text) for index, text in enumerate(plan.wanted.lines(config.dataset))],
         *(_training_rows(plan) if steps.total_steps else ()),
         *[("choices" if index == 0 else "", text) for index, (_, text) in enumerate(plan.choices.reasons)],
     ]

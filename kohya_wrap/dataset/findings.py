@@ -79,7 +79,7 @@ FINDINGS: dict[str, Kind] = {
     "activation-tag": _note("captions should start with dataset.activation_tag"),
     # where pictures come from
     "source-missing": _error("correct dataset.images"),
-    "source-link": _error("download it, and name the file or its folder: a run fetches no pictures"),
+    "source-link": _error("give https://…/NAME.png, with #sha256=… behind it if you know it"),
     "target-differs": _error("rename one of the two, or remove the one in the dataset folder"),
     "not-named": _error("they would be trained too: move them away, or leave dataset.images empty to train the folder"),
     "custom-dataset": _error("correct the TOML; each subset needs image_dir and num_repeats"),

@@ -53,6 +53,7 @@ def prepare(config: TrainConfig, project: ProjectPaths) -> PreparedDataset:
         groups=groups,
         findings=accept(dict.fromkeys(work.findings), config.dataset.accept),
         copies=tuple(work.sources.copies),
+        links=tuple(work.sources.links),
         has_captions=has_captions,
         builtin=project.dataset if work.sources.builtin else None,
     )
@@ -78,7 +79,13 @@ def _own_subset(work: _Work) -> Subset:
     """Give the notebook's one subset: the project's dataset folder, as it will be once everything is copied."""
     folder, images = work.project.dataset, work.config.dataset.images
     if images:
-        work.sources = named_sources(images, root=work.project.root, target=folder, extension=work.extension)
+        work.sources = named_sources(
+            images,
+            root=work.project.root,
+            target=folder,
+            extension=work.extension,
+            keep_captions=work.config.dataset.curates,
+        )
         work.findings += work.sources.findings
     rules = FolderRules(folder, work.extension, tuple(work.sources.copies), may_be_empty=bool(images))
     scanned = scan(rules, work.config)

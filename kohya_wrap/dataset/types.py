@@ -83,6 +83,15 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
+class RemotePicture:
+    """A picture that is to be fetched into the dataset folder; `sha256` in lower-case hex, empty when not known."""
+
+    url: str
+    target: Path
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PreparedDataset:
     """All that is known of a dataset before the launch; nothing on disk has been touched.
 
@@ -93,6 +102,7 @@ class PreparedDataset:
     groups: tuple[DatasetGroup, ...]
     findings: tuple[Problem, ...] = ()
     copies: tuple[Copy, ...] = ()
+    links: tuple[RemotePicture, ...] = ()
     has_captions: bool = True
     builtin: Path | None = None
 

@@ -125,7 +125,7 @@ def test_drawn_demo_is_clean(project: ProjectPaths) -> None:
         ("mine/*.png", "source-missing", "pattern"),
         ("~nobody-of-this-name/x.png", "source-missing", "does not exist"),
         ("a\0b", "source-missing", "no path"),
-        ("https://example.org/x.png", "source-link", "link"),
+        ("https://example.org/x.html", "source-link", "link"),
         ("mine/notes.psd", "unknown-ending", "reads"),
         ("bare", "folder-empty", "no picture"),
         ("n" * 300, "folder-unreadable", "too long"),

@@ -9,10 +9,10 @@ import pytest
 from kohya_wrap import presets
 from kohya_wrap.paths import package_data
 
-SHIPPED = ("character", "character-prodigy", "demo", "one-image", "style-locon")
+SHIPPED = ("character", "character-prodigy", "demo", "one-image", "one-image-variants", "style-locon")
 
 
-def test_these_five_are_listed() -> None:
+def test_these_are_listed() -> None:
     """Each has a sentence that says what it is."""
     listed = presets.list_presets([package_data("presets")])
     assert tuple(entry.name for entry in listed) == SHIPPED
@@ -41,6 +41,8 @@ def test_one_image_is_the_tutorial() -> None:
         "setup.optional_custom_training_model_url",
         "setup.base_model_sha256",
         "processing.flip_aug",
+        "dataset.images",
+        "dataset.tagger",
         "dataset.activation_tag",
     }
     setup = loaded.config.setup

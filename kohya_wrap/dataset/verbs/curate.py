@@ -148,14 +148,17 @@ def read_caption(path: Path) -> str | Problem:
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
-def curate(place: DatasetPlace, options: CurateOptions, *, dry_run: bool = False) -> CurateResult:
-    """Curate every caption file of a dataset, in one step that can be undone.
+def curate(
+    place: DatasetPlace, options: CurateOptions, *, only: frozenset[str] | None = None, dry_run: bool = False
+) -> CurateResult:
+    """Curate every caption file of a dataset, or those whose names are in `only`, in one step that can be undone.
 
     Files that cannot be read, or are not UTF-8, are all named before anything is changed. Raises DatasetError,
     OutputError, DiskFullError, ProjectBusyError.
     """
     with open_step(place, "curate", options.asked(), dry_run=dry_run) as step:
         paths = caption_files(place.folder, options.caption_extension, recursive=options.recursive)
+        paths = [path for path in paths if only is None or path.name in only]
         problems: list[Problem] = []
         texts: list[tuple[Path, bytes]] = []
         removed = found = 0
