@@ -2,6 +2,7 @@
 
 history/0003-curate/step.json       verb, arguments, times, state
 history/0003-curate/changes.jsonl   one line per change, in order, before it is made
+history/0003-curate/new/            what is being written, while the step is going on
 history/0003-curate/kept/           what was replaced or set aside, under running numbers
 """
 

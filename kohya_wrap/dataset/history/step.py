@@ -35,7 +35,7 @@ class Step:
         self._verb = verb
         self._arguments = dict(arguments)
         self._journal: TextIO | None = None
-        self._kept = place.history  # until the record has a folder of its own
+        self._kept = self._new = place.history  # until the record has a folder of its own
 
     def write(self, path: Path, content: str | bytes) -> None:
         """Put `content` into a file, new or not; a file that holds it already is left alone."""
@@ -51,7 +51,7 @@ class Step:
         if kept is None:
             return
         try:
-            temporary = kept.with_suffix(".new")
+            temporary = self._new / kept.name
             _write_new(temporary, data)
             self._put(temporary, path)
         except OSError as error:
@@ -63,7 +63,7 @@ class Step:
         if kept is None:
             return
         try:
-            temporary = kept.with_suffix(".new")
+            temporary = self._new / kept.name
             shutil.copy2(source, temporary)
             self._put(temporary, target)
         except OSError as error:
@@ -117,6 +117,8 @@ class Step:
             self.record = StepRecord(folder, self._verb, self._arguments, str(self.place.folder), _now())
             self.record.save()
             self._kept = self.record.kept
+            self._new = folder / "new"  # a small folder of its own: a sixth faster than among 100,000 names
+            self._new.mkdir()
             self._journal = self.record.changes.open("a", encoding="utf-8")
         return self._journal
 
@@ -127,6 +129,7 @@ class Step:
         if self._journal is not None:
             self._journal.close()
         if self.record is not None:
+            shutil.rmtree(self._new, ignore_errors=True)
             state = "open" if kind else "done"
             counts = dict(self.counts)
             self.record = self.record.become(state, finished=_now(), counts=counts, fingerprint=self.fingerprint)  # type: ignore[arg-type]  # one of its words
@@ -175,8 +178,8 @@ def _size_of(path: Path) -> int | None:
 
 
 def _write_new(path: Path, data: bytes) -> None:
-    """Write a file that is not there yet, without the buffers of `open`: 100,000 captions are written one by one."""
-    number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    """Write a file, without the buffers of `open`: 100,000 captions are written one by one."""
+    number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o666)
     try:
         rest = memoryview(data)
         while rest:
