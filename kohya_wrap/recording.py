@@ -114,11 +114,11 @@ class Recording:
             raise self._interrupted() from error
 
     def _interrupted(self) -> InterruptedRunError:
-        kept = (
-            f"{len(self.loras)} LoRAs are kept in {self.loras[0].path.parent}"
-            if self.loras
-            else "nothing was saved yet"
-        )
+        count = len(self.loras)
+        kept = "nothing was saved yet"
+        if count:
+            number = "1 LoRA is" if count == 1 else f"{count} LoRAs are"
+            kept = f"{number} kept in {self.loras[0].path.parent}"
         todo = "run it again to start over"
         if find_states(self._job.run.staging, self._planned.config.setup.project_name):
             todo = f"`kohya-wrap runs resume {self._job.run.id}` goes on from here"

@@ -1,0 +1,81 @@
+"""Signals to the wrapper, to accelerate and to the trainer, in the middle of a run."""
+
+import signal
+
+import pytest
+from helpers_faults import WAIT, Broken, broken, send
+
+from kohya_wrap.record import read_record
+
+__all__ = ["broken"]
+
+STUBBORN = (
+    WAIT
+    + """
+import signal
+def started():
+    for each in (signal.SIGINT, signal.SIGTERM): signal.signal(each, lambda *_: print('not yet', flush=True))
+def before_step(step):
+    if step == WHEN:
+        reached()
+        for _ in range(1200): time.sleep(0.1)
+"""
+)
+"""A trainer that hears the signals and goes on."""
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_one_signal_to_the_wrapper_ends_everything(broken: Broken, signum: signal.Signals) -> None:
+    """Ctrl-C, a scheduler's SIGTERM, a closed terminal: exit code 130, the first epoch's LoRA kept."""
+    broken.fault(WAIT, at_step=6)
+    with broken.training() as training:
+        send(training.wrapper.pid, signum)
+        ended = training.end()
+    assert ended.code == 130
+    assert "1 LoRA is kept" in ended.output
+    assert broken.record["status"] == "interrupted"
+    assert [path.name for path in broken.published()] == ["demo-01.safetensors"]
+    broken.check_afterwards(broken.published())
+
+
+def test_three_interrupts_end_a_trainer_that_holds_on(broken: Broken) -> None:
+    """Each further Ctrl-C skips a stage, so that the third kills; what was saved is kept all the same."""
+    broken.fault(STUBBORN, at_step=6)
+    with broken.training() as training:
+        for count in (1, 2):
+            send(training.wrapper.pid, signal.SIGINT)
+            training.wait_for_log("not yet", count)
+        send(training.wrapper.pid, signal.SIGINT)
+        ended = training.end(seconds=15)
+    assert ended.code == 130
+    assert broken.record["status"] == "interrupted"
+    assert [path.name for path in broken.published()] == ["demo-01.safetensors"]
+    broken.check_afterwards(broken.published())
+
+
+@pytest.mark.parametrize("whom", ["trainer", "launcher"])
+def test_a_killed_engine_is_said(broken: Broken, whom: str) -> None:
+    """SIGKILL of the trainer or of accelerate: exit code 28, nothing left of either, the first LoRA kept."""
+    broken.fault(WAIT, at_step=6)
+    with broken.training() as training:
+        send(getattr(training, whom), signal.SIGKILL)
+        ended = training.end()
+    assert ended.code == 28, ended.output
+    assert "killed from outside (SIGKILL)" in ended.output
+    assert broken.record["status"] == "failed"
+    assert [path.name for path in broken.published()] == ["demo-01.safetensors"]
+    broken.check_afterwards(broken.published())
+
+
+def test_a_killed_wrapper_takes_the_engine_along(broken: Broken) -> None:
+    """SIGKILL of the wrapper: the record stays open on the disk and is read as crashed."""
+    broken.fault(WAIT, at_step=6)
+    with broken.training() as training:
+        pids = (training.trainer, training.launcher)
+        training.wrapper.kill()
+        training.wrapper.wait()
+        training.wait_for_end_of(pids)
+    assert broken.record["status"] == "running"
+    assert read_record(broken.run_folder / "run.json").status == "crashed"
+    assert "crashed" in broken.command("runs", "list").output
+    broken.check_afterwards()
