@@ -1,5 +1,6 @@
 """The most frequent tags as a bar picture."""
 
+import logging
 import os
 import warnings
 from collections.abc import Mapping
@@ -88,6 +89,9 @@ def _plain(text: str) -> str:
 
 def _save(figure: object, target: Path, kind: str) -> str:
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+    log = logging.getLogger("matplotlib.font_manager")  # it says for each font that it has no weight of that name
+    level = log.level
+    log.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -96,5 +100,7 @@ def _save(figure: object, target: Path, kind: str) -> str:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise output_error(error, target) from error
+    finally:
+        log.setLevel(level)
     codes = [str(each.message).split(maxsplit=2)[1] for each in caught if str(each.message).startswith("Glyph ")]
     return "".join(dict.fromkeys(chr(int(code)) for code in codes))
