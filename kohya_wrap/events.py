@@ -125,6 +125,13 @@ class EngineWarning:
 
 
 @dataclass(frozen=True, slots=True)
+class RunWarning:
+    """Something that the wrapper itself found odd about a run, in one or two sentences; the record keeps it."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class EngineFailure:
     """An error line of the engine, in its words, or the last line of a traceback."""
 
@@ -159,6 +166,7 @@ Event = (
     | StateSaved
     | ModelSaved
     | EngineWarning
+    | RunWarning
     | EngineFailure
     | UnknownLine
     | Notice

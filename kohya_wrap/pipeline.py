@@ -153,7 +153,7 @@ def run(
         with Recording.open(planned, job, provided.status, continued=continued) as recording:
             launch = without_network(planned.launch(job.run)) if offline else planned.launch(job.run)
             recording.launched(launch)
-            watched = train(launch, job, on_event=tell)
+            watched = train(launch, job, on_event=recording.listen(tell))
             recording.trained(watched)
         return RunResult(recording.loras, recording.losses, recording.record, job.run)
 

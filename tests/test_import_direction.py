@@ -18,6 +18,7 @@ ORDER = (
     ("record",),
     ("results",),
     ("planning",),
+    ("collecting", "entries"),
     ("recording",),
     ("preparing",),
     ("pipeline",),

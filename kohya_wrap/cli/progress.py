@@ -19,6 +19,7 @@ from kohya_wrap.events import (
     Notice,
     Phase,
     Progress,
+    RunWarning,
     Step,
 )
 
@@ -34,6 +35,12 @@ _PHASES = {
     "saving": "saving",
     "samples": "drawing samples",
     "verifying": "checking the LoRAs",
+}
+_SPEAKERS = {
+    Notice: "",
+    RunWarning: "warning: ",
+    EngineWarning: "engine warns: ",
+    EngineFailure: "engine says: ",
 }
 
 
@@ -145,16 +152,12 @@ class BarView:
 
 
 def _line(event: Event) -> str:
-    if isinstance(event, Notice):
-        return event.text
     if isinstance(event, Phase):
         return f"{_PHASES[event.name]} …"
     if isinstance(event, CheckpointSaving):
         return f"saved {event.path.name}"
-    if isinstance(event, EngineWarning):
-        return f"engine warns: {event.text}"
-    if isinstance(event, EngineFailure):
-        return f"engine says: {event.text}"
+    if isinstance(event, Notice | RunWarning | EngineWarning | EngineFailure):
+        return f"{_SPEAKERS[type(event)]}{event.text}"
     return ""
 
 

@@ -194,11 +194,6 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def seconds_between(started: str, ended: str) -> float:
-    """Give the seconds between two such times."""
-    return (datetime.fromisoformat(ended) - datetime.fromisoformat(started)).total_seconds()
-
-
 def write_record(record: RunRecord, path: Path) -> None:
     """Write run.json whole or not at all. Raises OutputError."""
     write_whole(path, json.dumps(record.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n")

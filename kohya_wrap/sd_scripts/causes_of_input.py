@@ -32,6 +32,12 @@ INPUT_CAUSES: tuple[Cause, ...] = (
         "the disk is full; the last LoRA file is not whole",
         "free some space and run again",
     ),
+    cause(
+        r"\[Errno 30\][^']*(?:'(?P<path>[^']+)')?|Read-only file system",
+        TrainingError,
+        "the engine could not write {path}: its file system is read-only",
+        "see why (a disk with errors becomes read-only by itself), or train in another folder with --root",
+    ),
     # Data.
     cause(
         r"No data found|datasets should not be an empty iterable",

@@ -27,6 +27,8 @@ HERE = Path(__file__).parent
 EPOCHS = 3
 AT_FAULT = "at-fault"
 """A file that a fault writes when it has been reached, beside the fake engine."""
+GO_ON = "go-on"
+"""A file for which a held trainer waits."""
 WAIT = f"""
 import time, pathlib
 def reached(): (pathlib.Path(__file__).parent / {AT_FAULT!r}).touch()
@@ -35,6 +37,15 @@ def before_step(step):
         reached()
         time.sleep(120)
 """
+HOLD = f"""
+import time, pathlib
+HOME = pathlib.Path(__file__).parent
+def before_step(step):
+    if step == WHEN:
+        (HOME / {AT_FAULT!r}).touch()
+        while not (HOME / {GO_ON!r}).exists(): time.sleep(0.02)
+"""
+"""A trainer that waits until the test has done something, then goes on."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +81,8 @@ class Broken:
 
     def fault(self, code: str, *, at_step: int = 0) -> None:
         """Say where the next trainer breaks; an empty text mends it."""
-        (self.home / AT_FAULT).unlink(missing_ok=True)
+        for file in (AT_FAULT, GO_ON):
+            (self.home / file).unlink(missing_ok=True)
         (self.home / "fault.py").write_text(code.replace("WHEN", str(at_step)), encoding="utf-8")
 
     @property
@@ -156,6 +168,10 @@ class Training:
     def launcher(self) -> int:
         """accelerate's process."""
         return psutil.Process(self.trainer).ppid()
+
+    def go_on(self) -> None:
+        """Let a held trainer go."""
+        (self.broken.home / GO_ON).touch()
 
     def wait_for_log(self, text: str, count: int = 1) -> None:
         """Wait until the log holds a text so many times."""
