@@ -11,12 +11,13 @@ from kohya_wrap.base_models.errors import OfflineError
 from kohya_wrap.base_models.repo_file import obtain_repo_file
 from kohya_wrap.config import TrainConfig
 from kohya_wrap.dataset.captions import caption_of
-from kohya_wrap.dataset.history import DatasetPlace, open_step
+from kohya_wrap.dataset.history import DatasetPlace, open_step, place_of
 from kohya_wrap.dataset.types import PreparedDataset, RemotePicture
+from kohya_wrap.dataset.verbs.add import add
 from kohya_wrap.dataset.verbs.curate import curate
 from kohya_wrap.dataset.verbs.expand.run import expand
 from kohya_wrap.dataset.verbs.tag import tag
-from kohya_wrap.dataset.wanted import Done, Wanted, curate_options, expand_options, tag_options
+from kohya_wrap.dataset.wanted import Done, Unpack, Wanted, curate_options, expand_options, rewrites, tag_options
 from kohya_wrap.files import output_error
 from kohya_wrap.paths import CachePaths, ProjectPaths
 
@@ -45,14 +46,30 @@ def do_steps(wanted: Wanted, prepared: PreparedDataset, steps: Steps) -> None:
     fetched.
     """
     dataset.materialise(prepared)
+    if wanted.archive:
+        _unpack(wanted.archive, steps)
     if wanted.links:
         _fetch(wanted.links, steps)
     if wanted.tag:
         _tag(frozenset(wanted.tag), steps)
     if wanted.expand:
         _expand(wanted.expand, steps)
-    if wanted.curate or (wanted.expand and steps.config.dataset.curates):
+    if wanted.curate or (wanted.expand and rewrites(steps.config)):
         _curate(steps)
+
+
+def _unpack(archive: Unpack, steps: Steps) -> None:
+    steps.say(f"Unpacking {archive.file}")
+    place = (
+        steps.place if archive.folder == steps.project.dataset else place_of(str(archive.folder), root=archive.folder)
+    )
+    done = add(place, [str(archive.file)], fetch=_no_network)
+    Done.read(steps.project).add("unpack", archive, [archive.file])
+    steps.say(f"{sum(done.step.counts.values())} files unpacked into {archive.folder}")
+
+
+def _no_network(url: str, sha256: str, target: Path) -> None:
+    raise AssertionError(url)  # an archive on the disk asks for none
 
 
 def _fetch(links: tuple[RemotePicture, ...], steps: Steps) -> None:

@@ -44,7 +44,7 @@ def prepare(config: TrainConfig, project: ProjectPaths) -> PreparedDataset:
     Relative paths start at the project's root. Nothing on disk is touched: what has to be copied is in `copies`.
     """
     work = _Work(config, project)
-    work.findings += _not_yet(config)
+    work.findings += _archive(config, project.root)
     groups = _groups(work)
     has_captions = any(picture.caption for group in groups for subset in group.subsets for picture in subset.pictures)
     work.findings += _presence(work, groups, has_captions=has_captions)
@@ -59,11 +59,10 @@ def prepare(config: TrainConfig, project: ProjectPaths) -> PreparedDataset:
     )
 
 
-def _not_yet(config: TrainConfig) -> Iterator[Problem]:
-    if config.extras.zip:
-        yield finding("not-yet", "extras.zip", "archives are not unpacked by a run")
-    if config.training.adjust_tags:
-        yield finding("not-yet", "training.adjust_tags", "captions are not rewritten by a run")
+def _archive(config: TrainConfig, root: Path) -> Iterator[Problem]:
+    given = config.extras.zip
+    if given and not (root / expanded(given)).is_file():
+        yield finding("source-missing", "extras.zip", f"{root / expanded(given)} is no file")
 
 
 def _groups(work: _Work) -> tuple[DatasetGroup, ...]:
@@ -84,7 +83,7 @@ def _own_subset(work: _Work) -> Subset:
             root=work.project.root,
             target=folder,
             extension=work.extension,
-            keep_captions=work.config.dataset.curates,
+            keep_captions=work.config.dataset.curates or work.config.training.adjust_tags,
         )
         work.findings += work.sources.findings
     rules = FolderRules(folder, work.extension, tuple(work.sources.copies), may_be_empty=bool(images))

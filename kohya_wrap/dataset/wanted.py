@@ -12,6 +12,7 @@ from typing import Literal
 
 from kohya_wrap.config import DatasetConfig, TrainConfig
 from kohya_wrap.dataset.captions import caption_of
+from kohya_wrap.dataset.custom import expanded
 from kohya_wrap.dataset.folder import Listing, try_listing
 from kohya_wrap.dataset.types import PreparedDataset, RemotePicture
 from kohya_wrap.dataset.verbs.curate import CurateOptions
@@ -23,30 +24,45 @@ from kohya_wrap.errors import Problem
 from kohya_wrap.files import write_whole
 from kohya_wrap.paths import ProjectPaths
 
-StepName = Literal["expand", "curate"]
+StepName = Literal["unpack", "expand", "curate"]
 CURED = frozenset({"folder-missing", "folder-empty", "no-captions", "caption-missing", "activation-tag"})
 """Findings that are no longer true when the steps have been done; looked for again then."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Steps that a run will do first. `tag`, `expand`, `curate`: names of pictures; of those to come, too."""
+class Unpack:
+    """An archive and the folder it is unpacked into."""
 
+    file: Path
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Steps that a run will do first. `archive`: extras.zip; `tag`, `expand`, `curate`: names of pictures, of those to
+    come, too."""
+
+    archive: Unpack | None = None
     links: tuple[RemotePicture, ...] = ()
     tag: tuple[str, ...] = ()
     expand: tuple[str, ...] = ()
     curate: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.links or self.tag or self.expand or self.curate)
+        return bool(self.archive or self.links or self.tag or self.expand or self.curate)
 
     def cures(self, problem: Problem) -> bool:
         """Whether a finding is about what these steps bring."""
-        return bool(self) and problem.code in CURED and (problem.code != "folder-missing" or bool(self.links))
+        return (
+            bool(self)
+            and problem.code in CURED
+            and (problem.code not in {"folder-missing", "folder-empty"} or bool(self.links or self.archive))
+        )
 
     def lines(self, config: DatasetConfig) -> list[str]:
         """Say what will be done, a line each."""
-        said = [f"fetch {link.url}" for link in self.links]
+        said = [f"unpack {self.archive.file}"] if self.archive else []
+        said += [f"fetch {link.url}" for link in self.links]
         if self.tag:
             said.append(f"tag {_count(self.tag)} without a caption by {config.tagger}")
         if self.expand:
@@ -105,9 +121,11 @@ def _state(path: Path) -> list[int]:
 def wanted_steps(config: TrainConfig, project: ProjectPaths, prepared: PreparedDataset) -> Wanted:
     """Say which steps are still to be done for a prepared dataset. Reads names and times only."""
     table = config.dataset
+    done = Done.read(project)
+    archive = _archive(config, project, done)
     own_files = config.extras.custom_dataset or config.extras.override_dataset_config_file
-    if own_files or not (prepared.links or table.tagger or table.expand or table.curates):
-        return Wanted()
+    if own_files or not (prepared.links or table.tagger or table.expand or rewrites(config)):
+        return Wanted(archive=archive)
     listing = try_listing(project.dataset)
     here = list(listing.pictures) if isinstance(listing, Listing) else []
     copied = {copy.target for copy in prepared.copies}
@@ -116,16 +134,30 @@ def wanted_steps(config: TrainConfig, project: ProjectPaths, prepared: PreparedD
     untagged = [
         p for p in pictures if caption_of(p, extension) not in copied and not caption_of(p, extension).is_file()
     ]
-    done = Done.read(project)
     kinds = ExpandOptions().kinds()
     stems = {(path.parent, path.stem) for path in pictures}
     originals = [path for path in pictures if not is_variant(path, stems, kinds)]
     return Wanted(
+        archive=archive,
         links=prepared.links,
         tag=tuple(path.name for path in untagged) if table.tagger and extension else (),
         expand=done.lacks("expand", expand_options(config), originals) if table.expand else (),
-        curate=done.lacks("curate", curate_options(config), pictures) if table.curates and extension else (),
+        curate=done.lacks("curate", curate_options(config), pictures) if rewrites(config) and extension else (),
     )
+
+
+def rewrites(config: TrainConfig) -> bool:
+    """Whether captions are to be rewritten before the run."""
+    return config.dataset.curates or config.training.adjust_tags
+
+
+def _archive(config: TrainConfig, project: ProjectPaths, done: Done) -> Unpack | None:
+    extras = config.extras
+    if not extras.zip:
+        return None
+    folder = project.root / expanded(extras.extract_to) if extras.extract_to else project.dataset
+    asked = Unpack(project.root / expanded(extras.zip), folder)
+    return asked if asked.file.is_file() and done.lacks("unpack", asked, [asked.file]) else None
 
 
 def tag_options(config: TrainConfig) -> TagOptions:
@@ -163,6 +195,10 @@ def curate_options(config: TrainConfig) -> CurateOptions:
         new_becomes_activation_tag=table.new_becomes_activation_tag,
         sort_alphabetically=table.sort_alphabetically,
         remove_duplicates=table.remove_duplicates,
+        adjust_tags=config.training.adjust_tags,
+        weighted_captions=config.training.weighted_captions,
+        activation_tag_weight=config.training.activation_tag_weight,
+        activation_tags=config.processing.activation_tags,
         caption_extension=config.processing.caption_extension,
         recursive=False,
     )

@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import http.server
+import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -200,3 +201,33 @@ def test_a_link_that_is_none_is_said_at_once(project: Project, images: str, what
     """Before anything is fetched."""
     (problem,) = [p for p in project.plan(f'images = "{images}"\n').findings.errors() if p.code == "source-link"]
     assert what in problem.what
+
+
+def test_an_archive_is_unpacked_once(project: Project) -> None:
+    """extras.zip fills the dataset folder; the next plan wants nothing of it."""
+    (project.root / "mine/blue.txt").write_text("lakto_tiger", encoding="utf-8")
+    shutil.make_archive(str(project.root / "pictures"), "zip", project.root / "mine")
+    table = '[extras]\nzip = "pictures.zip"\n'
+    before = project.plan(table)
+    assert before.findings.errors() == ()
+    assert [line.split()[0] for line in before.wanted.lines(before.config.dataset)] == ["unpack"]
+    after = project.steps(table)
+    assert sorted(path.name for path in project.dataset.iterdir()) == ["blue.png", "blue.txt"]
+    assert not after.wanted
+    assert len(after.dataset.pictures) == 1
+
+
+def test_an_archive_that_is_not_there_is_said(project: Project) -> None:
+    """With the other findings, before anything is written."""
+    assert "extras.zip" in {problem.where for problem in project.plan('[extras]\nzip = "none.zip"\n').findings.errors()}
+
+
+def test_captions_are_adjusted_for_weights(project: Project) -> None:
+    """training.adjust_tags with weighted_captions: brackets escaped, the activation tag weighted, once; and back."""
+    (project.root / "mine/blue.txt").write_text("lakto_tiger, tail (cat)", encoding="utf-8")
+    weighted = "[training]\nadjust_tags = true\nweighted_captions = true\nactivation_tag_weight = 1.1\n"
+    project.steps('images = "mine"\n' + weighted)
+    assert project.captions()["blue.txt"] == "(lakto_tiger:1.1), tail \\(cat\\)"
+    assert not project.plan('images = "mine"\n' + weighted).wanted
+    project.steps('images = "mine"\n[training]\nadjust_tags = true\n')
+    assert project.captions()["blue.txt"] == "lakto_tiger, tail (cat)"
