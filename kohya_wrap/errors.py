@@ -19,7 +19,8 @@
     │   ├── KilledError          28   the engine was killed from outside
     │   ├── LossNotFiniteError   29   the loss became nan or inf
     │   ├── PlanMismatchError    30   the engine counted other images or steps than the plan
-    │   └── BadResultError       31   the run ended, but what it left is not a whole, finite LoRA
+    │   ├── BadResultError       31   the run ended, but what it left is not a whole, finite LoRA
+    │   └── StalledError         32   the engine printed nothing for longer than [engine] stall_minutes
     └── InterruptedRunError     130   Ctrl-C; what was saved is kept
 
 Exit code 2 is the command line's own (a flag that does not exist).
@@ -176,6 +177,12 @@ class BadResultError(TrainingError):
     """The run ended, but what it left is not a whole, finite LoRA."""
 
     exit_code = 31
+
+
+class StalledError(TrainingError):
+    """The engine printed nothing for longer than the preset allows."""
+
+    exit_code = 32
 
 
 class InterruptedRunError(KohyaWrapError):

@@ -18,7 +18,7 @@ from kohya_wrap.reproducing import root_of
 from kohya_wrap.results.compare import flat
 from kohya_wrap.results.states import find_states
 
-_MAY_DIFFER = ("training.resume", "dataset.", "extras.zip", "samples.")
+_MAY_DIFFER = ("training.resume", "dataset.", "extras.zip", "samples.", "engine.stall_minutes", "engine.on_")
 """Settings that say nothing of the training itself; the pictures are compared by their hashes."""
 
 

@@ -46,6 +46,13 @@ class EngineConfig(Table):
     gradient_checkpointing: bool = False
     """Less GPU memory for more time. Default: false. Source: sd-scripts."""
 
+    stall_minutes: Annotated[float, Field(ge=0)] = 15.0
+    """How long the engine may print nothing before that is said; 0: for ever. A step or a picture is never silent.
+    Default: 15. Source: kohya_wrap."""
+
+    on_stall: Literal["warn", "stop"] = "warn"
+    """What happens then: it is said once, or the run is stopped. Default: warn. Source: kohya_wrap."""
+
     num_processes: Annotated[int, Field(ge=1)] = 1
     """Local GPUs to train on. Default: 1. Source: accelerate."""
 

@@ -5,8 +5,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
-from kohya_wrap.errors import LossNotFiniteError, PlanMismatchError
-from kohya_wrap.events import Event, ModelSaved, Progress, Step, UnknownLine
+from kohya_wrap.errors import LossNotFiniteError, PlanMismatchError, StalledError
+from kohya_wrap.events import Event, ModelSaved, Progress, RunWarning, Step, UnknownLine
 from kohya_wrap.launch import LaunchPlan, Outcome, OutputLine
 from kohya_wrap.launch.process import run_process
 from kohya_wrap.sd_scripts.failures import diagnose
@@ -36,6 +36,7 @@ class Watch:
         self._on_event = on_event
         self._parser = LogParser()
         self._checked = False
+        self._stalled = False
         self.seen = Watched()
 
     def line(self, line: OutputLine) -> None:
@@ -43,6 +44,18 @@ class Watch:
         if not line.transient and line.text.strip():
             self.seen.tail.append(line.text)
         self._take(self._parser.feed(line))
+
+    def quiet(self, seconds: float) -> None:
+        """Take notice of a silence: said once in a run, or raised as StalledError where the preset wants that."""
+        engine = self._job.config.engine
+        if self._stalled or not engine.stall_minutes or seconds < engine.stall_minutes * 60:
+            return
+        self._stalled = True
+        what = f"the engine has printed nothing for {engine.stall_minutes:g} minutes"
+        if engine.on_stall == "stop":
+            todo = "read the log's end; raise engine.stall_minutes if this was only slow"
+            raise StalledError(what, where=str(self._job.run.log), todo=todo)
+        self._on_event(RunWarning(f"{what}; it still runs, and may hang (Ctrl-C stops it and keeps what was saved)"))
 
     def close(self) -> None:
         """Take what the parser still holds: nothing more will come."""
@@ -87,7 +100,7 @@ def train(plan: LaunchPlan, job: TrainingJob, *, on_event: Callable[[Event], Non
     Success means exit code 0, "model saved." and every planned step; the files are checked by the results room.
     """
     watch = Watch(job, on_event)
-    outcome = run_process(plan, on_line=watch.line, log=job.run.log)
+    outcome = run_process(plan, on_line=watch.line, log=job.run.log, on_quiet=watch.quiet)
     watch.close()
     watch.seen.outcome = outcome
     if outcome.returncode != 0 or not watch.seen.saved:

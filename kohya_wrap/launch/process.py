@@ -31,10 +31,13 @@ def run_process(
     on_line: Callable[[OutputLine], None],
     log: Path,
     grace: tuple[float, float] = (10.0, 10.0),
+    on_quiet: Callable[[float], None] | None = None,
 ) -> Outcome:
     """Run a command and hand each line of its output to `on_line`, in this thread; the whole output goes to `log`.
 
-    Ctrl-C, SIGTERM and SIGHUP to this process, and any exception of `on_line`, stop the whole group in stages:
+    Every TICK `on_quiet` is told for how many seconds nothing has come.
+
+    Ctrl-C, SIGTERM and SIGHUP to this process, and any exception of a callback, stop the whole group in stages:
     interrupt, after `grace[0]` seconds terminate, after `grace[1]` kill; another signal skips to the next stage. Then
     StopRequestedError (a KeyboardInterrupt) or that exception is raised, with no process left. If this process is
     killed, a guard ends the group. Raises EngineError where the command cannot be started, OutputError or
@@ -46,7 +49,7 @@ def run_process(
         running = _Running(plan, run_log, signals)
         try:
             name_group(running.process.pid)
-            running.follow(on_line)
+            running.follow(on_line, on_quiet or _ignore)
         except BaseException as error:
             outcome = running.stop(grace)
             if isinstance(error, StopRequestedError):
@@ -68,12 +71,15 @@ class _Running:
         self._tree = ProcessTree(self.process.pid)
         self._linger_until = 0.0
 
-    def follow(self, on_line: Callable[[OutputLine], None]) -> None:
+    def follow(self, on_line: Callable[[OutputLine], None], on_quiet: Callable[[float], None]) -> None:
         """Read until the process has ended and nobody writes any more."""
+        heard = time.monotonic()
         while True:
             self._raise_if_asked()
+            on_quiet(time.monotonic() - heard)
             for line in self._pump.read(TICK):
                 on_line(line)
+                heard = time.monotonic()
             if not self._ended():
                 self._tree.sample_if_due()
                 continue
@@ -157,3 +163,7 @@ class _Running:
             stopped=stopped,
             peak_memory=self._tree.peak_memory,
         )
+
+
+def _ignore(seconds: float) -> None:
+    """Stand in for a caller who does not ask about silence."""

@@ -206,7 +206,7 @@ def test_the_embedded_engine_refuses_what_it_does_not_do(tmp_path: Path) -> None
         sd_scripts={"noise_offset": 0.1, "seed": 3},
     )
     found = where(get_engine(EngineConfig(name="embedded"), CachePaths(tmp_path)).problems(config))
-    assert {"structure.lora_type", "training.weighted_captions", "training.save_state"} <= found
+    assert {"structure.lora_type", "training.weighted_captions"} <= found
     assert "sd_scripts.noise_offset" in found
 
 
