@@ -6,7 +6,7 @@ preset -> config -> dataset -> base model -> TOML -> launch -> events -> run rec
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -25,10 +25,11 @@ from kohya_wrap.engines.hardware import detect
 from kohya_wrap.engines.watch import train
 from kohya_wrap.errors import EngineError, PresetError, Problem, ProjectBusyError
 from kohya_wrap.events import FETCHING, Event, Notice, Progress
+from kohya_wrap.families.memory import memory_problems
 from kohya_wrap.files import output_error, write_whole
 from kohya_wrap.launch.signals import raise_on_stop_signals
 from kohya_wrap.paths import CachePaths, ProjectPaths, RunPaths
-from kohya_wrap.planning import Findings, Plan, Provided
+from kohya_wrap.planning import Findings, Plan, Provided, family_of
 from kohya_wrap.preparing import Steps, do_steps
 from kohya_wrap.presets import LoadedPreset
 from kohya_wrap.record import RunRecord
@@ -102,7 +103,11 @@ def plan(
         preset=(*loaded.warnings, *file_problems, *too_long),
         dataset=tuple(problem for problem in prepared.findings if not wanted.cures(problem)),
         base_model=(*located.problems, *(vae.problems if vae else ())),
-        engine=(*engine.problems(config), *hardware_problems),
+        engine=(
+            *engine.problems(config),
+            *hardware_problems,
+            *memory_problems(config, choices, hardware, family_of(config).size),
+        ),
         failure=located.failure or (vae.failure if vae else None),
     )
     return Plan(
@@ -172,7 +177,7 @@ def _steps_done(planned: Plan, tell: OnEvent, *, offline: bool) -> Plan:
     again = plan(planned.preset, root=planned.root, overrides=planned.overrides, cache=planned.cache)
     again.findings.raise_errors()
     tell(Notice(f"{len(again.dataset.pictures)} pictures, {again.steps.total_steps} steps"))
-    return again
+    return replace(again, engine=planned.engine, status=planned.status)
 
 
 def _continuation(continued: ContinuedEntry | None) -> Continuation | None:

@@ -140,6 +140,8 @@ def _custom_groups(work: _Work, custom: CustomDatasets, *, bare: bool = False) -
         seen: set[Path] = set()
         subsets = [_custom_subset(work, subset, merged, seen) for subset in _subset_tables(table)]
         groups.append(_group(work, merged, subsets, _options(table), bare=bare))
+    named = {str(subset.image_dir) for group in groups for subset in group.subsets}
+    work.findings = [each for each in work.findings if not (each.code == "sub-folder" and each.where in named)]
     work.findings += _shared_caches(work.config, groups)
     return tuple(groups)
 

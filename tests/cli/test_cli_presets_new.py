@@ -72,7 +72,7 @@ def test_what_kohya_wrap_toml_wrote_comes_back(tmp_path: Path) -> None:
         Image.effect_noise((80, 96), 90).convert("RGB").save(pictures / f"{index}.png")
         (pictures / f"{index}.txt").write_text(f"fox, tag {index}", encoding="utf-8")
     changes = ["setup.project_name=fox", "setup.training_model=Tiny random", "engine.name=embedded"]
-    changes += ["setup.optional_custom_training_model_url="]
+    changes += ["setup.optional_custom_training_model_url=", "dataset.images=[]"]
     changes += ["processing.resolution=64", "learning.lr_warmup_ratio=0.2", "steps.how_many=7", "training.seed=0"]
     sets = [word for change in changes for word in ("--set", change)]
     first = kohya_wrap("toml", "one-image", "--out", "first", *sets, cwd=tmp_path)

@@ -299,3 +299,14 @@ def test_relative_paths_start_at_the_root(project: ProjectPaths, monkeypatch: py
     (project.root / "elsewhere").mkdir()
     monkeypatch.chdir(project.root / "elsewhere")
     assert prepare(config_of(custom(TWO)), project).train_images == 4
+
+
+def test_a_folder_below_another_subset_is_no_finding_where_it_is_one_itself(project: ProjectPaths) -> None:
+    """expand --subsets puts each kind of picture below the dataset, and names each as a subset."""
+    captioned(project.dataset / "a.png")
+    captioned(project.dataset / "face" / "a-face.png")
+    subsets = "".join(
+        f'[[datasets.subsets]]\nimage_dir = "{folder}"\nnum_repeats = 1\n'
+        for folder in (project.dataset, project.dataset / "face")
+    )
+    assert codes(found(project, {"extras": {"custom_dataset": f"[[datasets]]\n{subsets}"}})) == []
