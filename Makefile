@@ -39,7 +39,8 @@ test: $(STAMP) ## every test, after setting up what they need
 	@$(BIN)/kohya-wrap setup --engine embedded
 	@$(BIN)/kohya-wrap setup --engine sd-scripts || echo "sd-scripts cannot be fetched here: the tests that need it are skipped."
 	$(BIN)/pytest -q -m "$(FAST)" -n 2
-	$(BIN)/pytest -m "engine or sd_scripts"
+	$(BIN)/pytest -q -m "engine and not sd_scripts" -n 2 --dist loadscope
+	$(BIN)/pytest -m sd_scripts
 
 bench: $(STAMP) ## the figures in the README
 	@$(BIN)/kohya-wrap setup --engine embedded
