@@ -8,11 +8,12 @@ from kohya_wrap.errors import KohyaWrapError, Problem
 from kohya_wrap.events import Event
 
 if TYPE_CHECKING:
-    from kohya_wrap.pipeline import RunResult, load_preset, plan, run
+    from kohya_wrap.pipeline import RunResult, load_preset, plan
     from kohya_wrap.planning import Plan
     from kohya_wrap.record import RunRecord
     from kohya_wrap.reproducing import Reproduction, reproduce
     from kohya_wrap.resuming import resume
+    from kohya_wrap.stepping_down import run
 
 _LATER = {
     "Plan": "planning",
@@ -23,7 +24,7 @@ _LATER = {
     "plan": "pipeline",
     "reproduce": "reproducing",
     "resume": "resuming",
-    "run": "pipeline",
+    "run": "stepping_down",
 }
 """Public names by the module that has them: loaded when first asked for, so that one room alone imports fast."""
 

@@ -12,6 +12,7 @@ from kohya_wrap.dataset.wanted import Wanted
 from kohya_wrap.engines.engine import Engine, EngineStatus
 from kohya_wrap.errors import BaseModelError, DatasetError, EngineError, KohyaWrapError, PresetError, Problem
 from kohya_wrap.families import FAMILIES, Family
+from kohya_wrap.families.memory import MemoryEstimate, estimate_memory
 from kohya_wrap.launch import LaunchPlan
 from kohya_wrap.paths import CachePaths, ProjectPaths, RunPaths
 from kohya_wrap.presets import LoadedPreset
@@ -19,6 +20,11 @@ from kohya_wrap.sd_scripts.job import Continuation, Overrides, StepPlan, Trainin
 
 EXAMPLE_RUN = "RUN"
 """Stands for the run's id in paths that are only shown."""
+
+
+def family_of(config: TrainConfig) -> Family:
+    """Give the family that a preset trains."""
+    return FAMILIES["sd2" if config.setup.custom_model_is_based_on_sd2 else "sd15"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +110,12 @@ class Plan:
     @property
     def family(self) -> Family:
         """The family that the preset trains."""
-        return FAMILIES["sd2" if self.config.setup.custom_model_is_based_on_sd2 else "sd15"]
+        return family_of(self.config)
+
+    @property
+    def memory(self) -> MemoryEstimate | None:
+        """The GPU memory that each process will take, reckoned; None on the CPU, or where the family has no numbers."""
+        return estimate_memory(self.config, self.choices, self.family.size)
 
     @property
     def lora_names(self) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ ORDER = (
     ("recording",),
     ("preparing",),
     ("pipeline",),
-    ("reproducing",),
+    ("reproducing", "stepping_down"),
     ("resuming",),
     ("sharing",),
     ("__init__",),

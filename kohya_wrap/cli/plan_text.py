@@ -15,8 +15,24 @@ def plan_rows(plan: Plan) -> list[tuple[str, str]]:
         ("pictures", f"{len(data.pictures)}, {data.train_images} with repeats{reg}, from {plan.project.dataset}"),
         *[("first" if index == 0 else "", text) for index, text in enumerate(plan.wanted.lines(config.dataset))],
         *(_training_rows(plan) if steps.total_steps else ()),
+        *_memory_rows(plan),
         *[("choices" if index == 0 else "", text) for index, (_, text) in enumerate(plan.choices.reasons)],
     ]
+
+
+def _memory_rows(plan: Plan) -> list[tuple[str, str]]:
+    """Say how much GPU memory is expected to be used, and for what."""
+    needed = plan.memory
+    if needed is None:
+        return []
+    parts = (
+        ("base model", needed.weights),
+        ("LoRA and optimizer", needed.trained),
+        ("pictures", needed.activations),
+        ("CUDA", needed.itself),
+    )
+    said = ", ".join(f"{name} {size_text(int(size))}" for name, size in parts)
+    return [("GPU memory", f"about {size_text(int(needed.total))} ({said}), reckoned")]
 
 
 def _training_rows(plan: Plan) -> list[tuple[str, str]]:

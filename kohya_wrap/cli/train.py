@@ -8,9 +8,10 @@ from kohya_wrap.cli.options import PresetName, Root, Sets, SetWords, overrides
 from kohya_wrap.cli.output import print_rows, print_warnings, size_text, time_text
 from kohya_wrap.cli.plan_text import plan_rows
 from kohya_wrap.cli.progress import view
-from kohya_wrap.pipeline import RunResult, plan, run
+from kohya_wrap.pipeline import RunResult, plan
 from kohya_wrap.resuming import newest_run
 from kohya_wrap.resuming import resume as go_on
+from kohya_wrap.stepping_down import run
 
 
 def train(

@@ -53,6 +53,10 @@ class EngineConfig(Table):
     on_stall: Literal["warn", "stop"] = "warn"
     """What happens then: it is said once, or the run is stopped. Default: warn. Source: kohya_wrap."""
 
+    on_out_of_memory: Literal["stop", "step down"] = "stop"
+    """stop: say what to change. step down: change it and train again: one picture a batch, gradient checkpointing,
+    cached latents, lower resolutions, lower ranks; each try is a run of its own. Default: stop. Source: kohya_wrap."""
+
     num_processes: Annotated[int, Field(ge=1)] = 1
     """Local GPUs to train on. Default: 1. Source: accelerate."""
 

@@ -5,11 +5,11 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
-from kohya_wrap.errors import LossNotFiniteError, PlanMismatchError, StalledError
+from kohya_wrap.errors import LossNotFiniteError, OutOfMemoryError, PlanMismatchError, StalledError
 from kohya_wrap.events import Event, ModelSaved, Progress, RunWarning, Step, UnknownLine
 from kohya_wrap.launch import LaunchPlan, Outcome, OutputLine
 from kohya_wrap.launch.process import run_process
-from kohya_wrap.sd_scripts.failures import diagnose
+from kohya_wrap.sd_scripts.failures import diagnose, with_steps_down
 from kohya_wrap.sd_scripts.job import TrainingJob
 from kohya_wrap.sd_scripts.log_parser import LogParser
 from kohya_wrap.sd_scripts.verify import verify_counts
@@ -104,7 +104,8 @@ def train(plan: LaunchPlan, job: TrainingJob, *, on_event: Callable[[Event], Non
     watch.close()
     watch.seen.outcome = outcome
     if outcome.returncode != 0 or not watch.seen.saved:
-        raise diagnose(outcome, tuple(watch.seen.tail), watch.seen.events, log=job.run.log)
+        error = diagnose(outcome, tuple(watch.seen.tail), watch.seen.events, log=job.run.log)
+        raise with_steps_down(error, job.config) if isinstance(error, OutOfMemoryError) else error
     watch.check_counts()
     # With a state of the user's own nobody knows how many steps it had; ours are added to the engine's count.
     if not job.config.training.resume and watch.seen.last_step != job.steps.total_steps:

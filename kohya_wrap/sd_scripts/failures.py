@@ -7,7 +7,9 @@ import signal
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from kohya_wrap.errors import KilledError, NoDataError, TrainingError
+from kohya_wrap.config import TrainConfig
+from kohya_wrap.config.less_memory import steps_down
+from kohya_wrap.errors import KilledError, NoDataError, OutOfMemoryError, TrainingError
 from kohya_wrap.events import EngineFailure, Event, ImagesCounted, ModelSaved, Step, TotalsKnown
 from kohya_wrap.launch.types import Outcome
 from kohya_wrap.sd_scripts.cause import Cause
@@ -33,6 +35,24 @@ def diagnose(outcome: Outcome, tail: Sequence[str], events: Iterable[Event] = ()
     for line in traceback_tail(tail):
         error.add_note(line)
     return error
+
+
+def with_steps_down(error: OutOfMemoryError, config: TrainConfig) -> OutOfMemoryError:
+    """Give the error with the changes that are left for a preset, in order, as lines to paste."""
+    steps = steps_down(config)
+    if not steps:
+        return error
+    width = max(len(line) for step in steps for line in step.lines)
+    lines = ["put these into the preset, one after the other, until it fits; the first costs the least:"]
+    for step in steps:
+        head, *values = step.lines
+        lines += [f"      {head:<{width}}  # {step.effect}", *(f"      {value}" for value in values)]
+    if config.engine.on_out_of_memory == "stop":
+        lines.append('    or set [engine] on_out_of_memory = "step down", which tries them by itself')
+    told = OutOfMemoryError(error.what, where=error.where, todo="\n".join(lines))
+    for note in getattr(error, "__notes__", ()):
+        told.add_note(note)
+    return told
 
 
 def _diagnose(outcome: Outcome, tail: tuple[str, ...], events: tuple[Event, ...], log: str) -> TrainingError:

@@ -1,6 +1,6 @@
 """Stands in for a training script: says and leaves what one does, without torch, and breaks where it is told.
 
-Run by the launcher of helpers_faults. `fault.py` beside the launcher may define `started()`, `before_step(n)`,
+Run by the launcher of helpers_faults. `fault.py` beside the launcher may define `started(settings)`, `before_step(n)`,
 `before_lora(path)`, `before_state(path)`, `before_line(text)` and `ending()`, which are called at these moments.
 """
 
@@ -29,14 +29,14 @@ def _toml(arguments: list[str], option: str) -> dict[str, Any]:
 
 
 class _Trainer:
-    def __init__(self, settings: dict[str, Any], fault: dict[str, Any], *, batches: int, epochs: int) -> None:
+    def __init__(self, settings: dict[str, Any], fault: dict[str, Any], *, images: int, epochs: int) -> None:
         self._settings = settings
         self._fault = fault
-        self._batches = batches
+        self._batches = -(-images // settings["train_batch_size"])
         self._epochs = epochs
 
     def train(self) -> None:
-        self._at("started")
+        self._at("started", self._settings)
         self._say("running training")
         self._say(f"  num batches per epoch: {self._batches}")
         self._say(f"  num epochs: {self._epochs}")

@@ -70,9 +70,16 @@ class Broken:
         return self.root / "Loras/demo"
 
     @property
+    def run_folders(self) -> list[Path]:
+        """The runs' folders, oldest first: those of one second are told apart by their first file."""
+        return sorted(
+            (self.project / "runs").iterdir(), key=lambda run: (run / "training_config.toml").stat().st_mtime_ns
+        )
+
+    @property
     def run_folder(self) -> Path:
-        """The newest run's folder; ids begin with the time."""
-        return max((self.project / "runs").iterdir(), key=lambda folder: folder.stat().st_ctime_ns)
+        """The newest run's folder."""
+        return self.run_folders[-1]
 
     @property
     def record(self) -> dict[str, Any]:
@@ -201,8 +208,8 @@ def make_broken(root: Path, home: Path, *overrides: str) -> Broken:
     stated = (f"engine.python={python}", "steps.num_repeats=2", f"steps.how_many={EPOCHS}", *overrides)
     broken = Broken(root, home, stated)
     broken.fault("")
-    steps = plan("demo", root=root, overrides=stated, cache=CachePaths(home / "cache")).steps
-    (home / "plan.json").write_text(json.dumps({"batches": steps.batches_per_epoch, "epochs": steps.epochs}))
+    planned = plan("demo", root=root, overrides=stated, cache=CachePaths(home / "cache"))
+    (home / "plan.json").write_text(json.dumps({"images": planned.dataset.train_images, "epochs": EPOCHS}))
     return broken
 
 

@@ -55,7 +55,42 @@ def test_gpu_memory_that_runs_out(broken: Broken) -> None:
     ended = broken.train()
     assert ended.code == 21
     assert "the GPU's memory ran out" in ended.output
+    assert ended.output.index("train_batch_size = 1") < ended.output.index("gradient_checkpointing = true")
     broken.check_afterwards(broken.published())
+
+
+NEEDS = """
+def started(settings):
+    if settings["train_batch_size"] > 1 or not settings.get("gradient_checkpointing"): raise MemoryError
+"""
+
+
+def test_stepping_down_until_it_fits(broken: Broken) -> None:
+    """Each try is a run with its record: the first two fail, the third has both changes and says why."""
+    broken.fault(NEEDS)
+    ended = broken.train('engine.on_out_of_memory="step down"')
+    assert ended.code == 0, ended.output
+    records = [json.loads((folder / "run.json").read_text()) for folder in broken.run_folders]
+    assert [record["status"] for record in records] == ["failed", "failed", "succeeded"]
+    assert [record["error"]["exit_code"] for record in records[:2]] == [21, 21]
+    changes = ["steps.train_batch_size=1", "engine.gradient_checkpointing=true"]
+    assert records[2]["preset"]["overrides"][-2:] == changes
+    assert records[2]["counts"]["planned_steps"] == 2 * records[0]["counts"]["planned_steps"]
+    for change in changes:
+        assert [text for text in records[2]["warnings"] if f"trying again with {change}" in text]
+        assert f"trying again with {change}" in ended.output
+    broken.check_afterwards(broken.published())
+
+
+def test_stepping_down_has_an_end(broken: Broken) -> None:
+    """Where nothing is left to change, the last error is raised."""
+    broken.fault("def started(settings): raise MemoryError")
+    smallest = ("steps.train_batch_size=1", "processing.resolution=64", "structure.network_dim=8")
+    ended = broken.train(*smallest, 'engine.on_out_of_memory="step down"')
+    assert ended.code == 21, ended.output
+    assert len(broken.run_folders) == 3
+    assert broken.record["preset"]["resolved"]["structure"]["network_alpha"] == 1
+    broken.check_afterwards()
 
 
 def test_main_memory_that_really_runs_out(broken: Broken) -> None:

@@ -13,7 +13,7 @@ STUBBORN = (
     WAIT
     + """
 import signal
-def started():
+def started(settings):
     for each in (signal.SIGINT, signal.SIGTERM): signal.signal(each, lambda *_: print('not yet', flush=True))
 def before_step(step):
     if step == WHEN:
