@@ -6,9 +6,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SOURCES := kohya_wrap tests
-FAST := not engine and not sd_scripts and not bench
+FAST := not engine and not sd_scripts and not bench and not soak
 
-.PHONY: train setup check test bench golden options clean help
+.PHONY: train setup check test bench audit soak golden options clean help
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
@@ -20,6 +20,7 @@ $(STAMP): pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
+EXAMPLES ?= 20000
 PRESET ?= demo
 SET ?=
 
@@ -46,6 +47,12 @@ bench: $(STAMP) ## the figures in the README
 	@$(BIN)/kohya-wrap setup --engine embedded
 	@$(BIN)/kohya-wrap setup --engine sd-scripts || true
 	$(BIN)/pytest -q -s -m bench tests/benchmarks
+
+audit: $(STAMP) ## known vulnerabilities of the wrapper's packages and the engine's pins; needs a network
+	@$(BIN)/python -m tests.audit
+
+soak: $(STAMP) ## many random inputs for every parser of foreign bytes: make soak EXAMPLES=1000000
+	KOHYA_WRAP_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -q -s -m soak --timeout=0 -n 2 tests/soak
 
 golden: $(STAMP) ## rewrite tests/golden from today's code; look at the diff
 	$(BIN)/python -m tests.golden.regenerate
