@@ -78,8 +78,11 @@ def plan_again(record: RunRecord, *, into: Path) -> Plan:
 
 
 def root_of(record: RunRecord) -> Path:
-    """Give the folder in which the run's Loras/ (or lora_training/) lies."""
-    return Path(record.folder).parents[3]
+    """Give the folder in which the run's Loras/ (or lora_training/) lies. Raises OutputError where it names none."""
+    above = Path(record.folder).parents
+    if len(above) < 4:
+        raise OutputError(f"its record names no folder of a run: {record.folder!r}", where=record.id)
+    return above[3]
 
 
 def _is_drawn(record: RunRecord) -> bool:

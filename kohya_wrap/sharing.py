@@ -9,9 +9,11 @@ files/Loras/…        captions (and pictures, when asked), at their place below
 
 import hashlib
 import json
+import lzma
 import re
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -31,6 +33,8 @@ FORMAT = 1
 _PINS = ("requirements-engine.txt", "constraints-engine.txt", "sd-scripts.toml")
 _NAME = re.compile(r"[^/\\\x00-\x1f]{1,200}")
 _LARGEST_FILE, _LARGEST_TEXT, _MOST_FILES, _HIGHEST_RATIO = 1 << 30, 64 << 20, 200_000, 1000
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, UnicodeDecodeError)
+"""What zipfile raises for bytes that are damaged, encrypted (RuntimeError), or packed in ways it does not know."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """Times in the ZIP file, so that the same run gives the same bytes."""
 
@@ -100,7 +104,7 @@ def import_run(archive: Path, *, root: Path, trust: bool = False) -> Imported:
             if not trust and (found := list(_runs_code(record.preset.stated))):
                 raise PresetError.of(found, what="the run's preset names code that would be run on this machine")
             return _unpack(opened, files, record, root.absolute())
-    except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
+    except _UNREADABLE as error:
         raise OutputError(f"is no whole ZIP file: {error}", where=str(archive), todo="export it again") from error
     except OSError as error:
         raise output_error(error, archive) from error

@@ -67,9 +67,10 @@ def parse_header(text: bytes, path: Path) -> Header:
         metadata = entries.pop("__metadata__", {})
         tensors = {name: Tensor(str(entry["dtype"]), tuple(entry["shape"])) for name, entry in entries.items()}
         end = max((int(entry["data_offsets"][1]) for entry in entries.values()), default=0)
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+        said = {str(key): str(value) for key, value in metadata.items()}
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError) as error:
         raise _broken(path) from error
-    return Header(tensors, end, {str(key): str(value) for key, value in metadata.items()})
+    return Header(tensors, end, said)
 
 
 def looks_like(first: bytes) -> str:

@@ -60,7 +60,7 @@ def unpack(archive: Path, folder: Path, limits: Limits | None = None) -> list[Un
         if zipfile.is_zipfile(archive):
             return unpacker.zip()
         return unpacker.tar()
-    except _UNREADABLE as error:
+    except (*_UNREADABLE, OSError) as error:  # offsets before the file's beginning are an OSError
         what = f"is no archive that can be unpacked: {str(error)[:100]}"
         raise DatasetError(what, where=str(archive), todo="give a whole ZIP or tar file") from error
 
