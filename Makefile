@@ -21,6 +21,7 @@ $(STAMP): pyproject.toml
 	@touch $@
 
 EXAMPLES ?= 20000
+KILLS ?= 20
 PRESET ?= demo
 SET ?=
 
@@ -51,8 +52,9 @@ bench: $(STAMP) ## the figures in the README
 audit: $(STAMP) ## known vulnerabilities of the wrapper's packages and the engine's pins; needs a network
 	@$(BIN)/python -m tests.audit
 
-soak: $(STAMP) ## many random inputs for every parser of foreign bytes: make soak EXAMPLES=1000000
-	KOHYA_WRAP_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -q -s -m soak --timeout=0 -n 2 tests/soak
+soak: $(STAMP) ## random inputs for every parser, random kills of a run: make soak EXAMPLES=1000000 KILLS=200
+	@$(BIN)/kohya-wrap setup --engine embedded
+	KOHYA_WRAP_EXAMPLES=$(EXAMPLES) KOHYA_WRAP_KILLS=$(KILLS) $(BIN)/pytest -q -rP -m soak --timeout=0 -n 2 tests/soak
 
 golden: $(STAMP) ## rewrite tests/golden from today's code; look at the diff
 	$(BIN)/python -m tests.golden.regenerate
