@@ -3,6 +3,7 @@
 import signal
 import threading
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -202,3 +203,22 @@ def test_no_guard_is_left_after_a_run(tmp_path: Path) -> None:
     """The process that watches over the run ends with it."""
     run("print('x')", tmp_path)
     wait_until(lambda: not psutil.Process().children(), "a child of the wrapper is left")
+
+
+def test_silence_is_told_by_its_length(tmp_path: Path) -> None:
+    """While nothing is printed the seconds grow; a line begins them anew; an exception there stops the command."""
+    heard: list[float] = []
+
+    def quiet(seconds: float) -> None:
+        heard.append(seconds)
+        if seconds > 1.0:
+            raise TimeoutError
+
+    source = "import time\ntime.sleep(0.6)\nprint('one', flush=True)\ntime.sleep(60)"
+    started = time.monotonic()
+    with pytest.raises(TimeoutError):
+        run_process(plan_for(source, tmp_path), on_line=lambda _: None, log=tmp_path / "log", on_quiet=quiet)
+    assert time.monotonic() - started < 20
+    falls = [after for before, after in pairwise(heard) if after < before]
+    assert len(falls) == 1
+    assert max(heard) > 1.0
