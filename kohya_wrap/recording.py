@@ -113,7 +113,7 @@ class Recording:
         elif error is not None:
             status = "failed"
         failed = self._end(status, error)
-        said = self._interrupted() if isinstance(error, KeyboardInterrupt) else error
+        said = self._said(error) if error is not None else None
         if failed is not None and said is None:
             raise failed
         if failed is not None and said is not None:
@@ -133,6 +133,10 @@ class Recording:
         self._pool.shutdown()
         self._reserve.release()
         return failed
+
+    def _said(self, error: BaseException) -> BaseException:
+        """Give the error as the user gets to see it."""
+        return self._interrupted() if isinstance(error, KeyboardInterrupt) else error
 
     def _interrupted(self) -> InterruptedRunError:
         count = len(self.loras)
@@ -181,7 +185,7 @@ class Recording:
             warnings=(*self.record.warnings, *self._warned),
             losses=loss_entry(self.losses, self._job),
             counts=self.record.counts.model_copy(update={"done_steps": len(self.losses)}),
-            error=error_entry(error) if error is not None else None,
+            error=error_entry(self._said(error)) if error is not None else None,
         )
         if self.losses:
             write_losses(self.losses, self._job.run.losses)

@@ -7,7 +7,7 @@ import typer
 
 from kohya_wrap._version import __version__
 from kohya_wrap.cli.lazy import lazy_group
-from kohya_wrap.cli.output import print_error
+from kohya_wrap.cli.output import mute, print_error
 from kohya_wrap.errors import KohyaWrapError
 
 VERBS = {
@@ -54,7 +54,10 @@ def main() -> None:
     try:
         app()
     except KohyaWrapError as error:
-        print_error(error)
+        try:
+            print_error(error)
+        except OSError:  # the terminal has been closed
+            mute()
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -2,13 +2,15 @@
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Protocol, Self
 
 import typer
 
 from kohya_wrap.cli.download_bar import DownloadView, bar_text
-from kohya_wrap.cli.output import time_text
+from kohya_wrap.cli.output import mute, time_text
 from kohya_wrap.events import (
     FETCHING,
     CheckpointSaving,
@@ -151,6 +153,38 @@ class BarView:
         self._progress.update(self._task, total=bar.total or None, completed=bar.done, description=text)
 
 
+class LastingView:
+    """Shows a run on a terminal that may be closed: from then on nothing is shown, and the run goes on, or is stopped,
+    by its own rules."""
+
+    def __init__(self, inner: View) -> None:
+        self._inner = inner
+
+    def __enter__(self) -> Self:
+        with _lasting():
+            self._inner.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with _lasting():
+            self._inner.__exit__(kind, error, traceback)
+
+    def __call__(self, event: Event) -> None:
+        """Take one event."""
+        with _lasting():
+            self._inner(event)
+
+
+@contextmanager
+def _lasting() -> Iterator[None]:
+    try:
+        yield
+    except OSError:
+        mute()
+
+
 def _line(event: Event) -> str:
     if isinstance(event, Phase):
         return f"{_PHASES[event.name]} …"
@@ -162,5 +196,5 @@ def _line(event: Event) -> str:
 
 
 def view() -> View:
-    """Choose how to show a run: a bar where stdout is a terminal."""
-    return BarView() if sys.stdout.isatty() else PlainView()
+    """Choose how to show a run: a bar where stdout is a terminal, for as long as that is there."""
+    return LastingView(BarView()) if sys.stdout.isatty() else PlainView()

@@ -1,9 +1,13 @@
 """Signals to the wrapper, to accelerate and to the trainer, in the middle of a run."""
 
+import os
+import pty
 import signal
+import threading
+from contextlib import suppress
 
 import pytest
-from helpers_faults import WAIT, Broken, broken, send
+from helpers_faults import AT_FAULT, WAIT, Broken, broken, send, wait_until
 
 from kohya_wrap.record import read_record
 
@@ -33,9 +37,33 @@ def test_one_signal_to_the_wrapper_ends_everything(broken: Broken, signum: signa
         ended = training.end()
     assert ended.code == 130
     assert "1 LoRA is kept" in ended.output
-    assert broken.record["status"] == "interrupted"
+    assert (broken.record["status"], broken.record["error"]["exit_code"]) == ("interrupted", 130)
     assert [path.name for path in broken.published()] == ["demo-01.safetensors"]
     broken.check_afterwards(broken.published())
+
+
+def test_a_terminal_that_is_closed_while_it_is_written_to(broken: Broken) -> None:
+    """On a real terminal, with nobody left to tell: the exit code and the record are those of any other stop."""
+    broken.fault(WAIT.replace("step == WHEN", "step >= 6").replace("time.sleep(120)", "time.sleep(0.2)"))
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(broken.root)
+        os.execve(broken.argv[0], broken.argv, broken.env)  # noqa: S606 - a fork with a terminal
+    reader = threading.Thread(target=read_away, args=(terminal,), daemon=True)
+    reader.start()
+    wait_until((broken.home / AT_FAULT).exists, "the fault was never reached")
+    os.close(terminal)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 130
+    assert (broken.record["status"], broken.record["error"]["exit_code"]) == ("interrupted", 130)
+    broken.check_afterwards(broken.published())
+
+
+def read_away(terminal: int) -> None:
+    """Read what a terminal shows until it is closed."""
+    with suppress(OSError):
+        while os.read(terminal, 4096):
+            continue
 
 
 def test_three_interrupts_end_a_trainer_that_holds_on(broken: Broken) -> None:
