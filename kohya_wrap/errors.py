@@ -21,6 +21,8 @@
     │   ├── PlanMismatchError    30   the engine counted other images or steps than the plan
     │   ├── BadResultError       31   the run ended, but what it left is not a whole, finite LoRA
     │   └── StalledError         32   the engine printed nothing for longer than [engine] stall_minutes
+    ├── DrawingError             60   a test picture cannot be drawn
+    │   └── WebUIError           61   a web UI's server cannot be reached, or refuses
     └── InterruptedRunError     130   Ctrl-C; what was saved is kept
 
 Exit code 2 is the command line's own (a flag that does not exist).
@@ -183,6 +185,18 @@ class StalledError(TrainingError):
     """The engine printed nothing for longer than the preset allows."""
 
     exit_code = 32
+
+
+class DrawingError(KohyaWrapError):
+    """A test picture cannot be drawn; those that were drawn before it are kept."""
+
+    exit_code = 60
+
+
+class WebUIError(DrawingError):
+    """A web UI's server cannot be reached, refuses, or lacks what is asked of it."""
+
+    exit_code = 61
 
 
 class InterruptedRunError(KohyaWrapError):

@@ -1,0 +1,1 @@
+"""Drawing test pictures: what runs in the engine's environment."""
