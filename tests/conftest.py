@@ -1,5 +1,6 @@
 """What tests of several rooms need: the engine's environment, the checkout, and the project's shared material."""
 
+import signal
 import subprocess
 from pathlib import Path
 
@@ -16,6 +17,13 @@ from kohya_wrap.paths import CachePaths
 ROOT = Path(__file__).resolve().parent.parent
 NEEDS = {"engine": ("engine_python",), "sd_scripts": ("engine_python", "sd_scripts_checkout")}
 """Marker -> fixtures that skip with a reason where what it stands for is missing."""
+
+
+def pytest_configure() -> None:
+    """Hear the signals that are tested, also where the tests run under nohup or in a shell's background."""
+    for signum, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(signum) is signal.SIG_IGN:
+            signal.signal(signum, usual)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
