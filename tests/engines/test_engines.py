@@ -3,10 +3,10 @@
 import json
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from helpers_hardware import CPU, GPU
 
 from kohya_wrap.base_models.types import BaseModelFile
 from kohya_wrap.config import EngineConfig, HardwareChoices, TrainConfig
@@ -21,18 +21,6 @@ from kohya_wrap.launch import OutputLine
 from kohya_wrap.launch.process import run_process
 from kohya_wrap.paths import CachePaths, RunPaths
 
-CHOICES = HardwareChoices(
-    mixed_precision="no",
-    attention="sdpa",
-    optimizer="AdamW",
-    max_data_loader_n_workers=0,
-    persistent_data_loader_workers=False,
-    lowram=False,
-    num_processes=1,
-    num_cpu_threads=2,
-    use_cpu=True,
-)
-GPU_CHOICES = replace(CHOICES, mixed_precision="fp16", use_cpu=False)
 PACKAGES = dict.fromkeys(("torch", "accelerate", "transformers", "diffusers", "safetensors"), "1.0")
 
 
@@ -110,7 +98,7 @@ def test_an_own_installation_is_used(tmp_path: Path) -> None:
     status = engine.setup(said.append)
     assert status.missing == ()
     assert (status.commit, status.versions["torch"]) == ("a" * 40, "1.0")
-    plan = engine.launch_plan(paths(tmp_path), script="train_network.py", choices=CHOICES, gpu_ids="")
+    plan = engine.launch_plan(paths(tmp_path), script="train_network.py", choices=CPU, gpu_ids="")
     assert plan.argv[0] == str(python)
     assert str(folder / "train_network.py") in plan.argv
     assert any("aaaaaaaaaaaa" in line for line in said)
@@ -168,7 +156,7 @@ def test_a_python_that_fails_is_named(tmp_path: Path) -> None:
 def test_the_command_is_accelerate_s_launcher_with_the_two_files(tmp_path: Path) -> None:
     """The whole command, in order, with absolute paths only."""
     run = paths(tmp_path)
-    plan = training_plan(Path("/env/bin/python"), Path("/sd/t.py"), run, choices=CHOICES, gpu_ids="", environ={})
+    plan = training_plan(Path("/env/bin/python"), Path("/sd/t.py"), run, choices=CPU, gpu_ids="", environ={})
     assert plan.argv == (
         *("/env/bin/python", "-m", "accelerate.commands.launch", "--config_file", str(run.accelerate_config)),
         *("/sd/t.py", "--config_file", str(run.training_config), "--dataset_config", str(run.dataset_config)),
@@ -179,14 +167,14 @@ def test_the_command_is_accelerate_s_launcher_with_the_two_files(tmp_path: Path)
 def test_threads_and_seeds_are_set_and_not_inherited(tmp_path: Path) -> None:
     """What the shell says about threads or hashing does not reach a training."""
     environ = {"OMP_NUM_THREADS": "64", "PYTHONHASHSEED": "7", "PYTHONPATH": "/x"}
-    plan = training_plan(Path("p"), Path("s"), paths(tmp_path), choices=CHOICES, gpu_ids="", environ=environ)
+    plan = training_plan(Path("p"), Path("s"), paths(tmp_path), choices=CPU, gpu_ids="", environ=environ)
     assert (plan.env["OMP_NUM_THREADS"], plan.env["MKL_NUM_THREADS"], plan.env["PYTHONHASHSEED"]) == ("2", "2", "0")
     assert "PYTHONPATH" not in plan.env
 
 
 @pytest.mark.parametrize(
     ("choices", "gpu_ids", "expected"),
-    [(GPU_CHOICES, "", "3"), (GPU_CHOICES, "1, 2", "1,2"), (CHOICES, "", "")],
+    [(GPU, "", "3"), (GPU, "1, 2", "1,2"), (CPU, "", "")],
     ids=["the shell's GPU", "the preset's GPUs", "the CPU"],
 )
 def test_the_visible_gpus_follow_the_preset(
@@ -297,7 +285,7 @@ def test_the_real_script_starts_under_the_launcher(
     )
     lines: list[OutputLine] = []
     script = sd_scripts_checkout / "train_network.py"
-    plan = training_plan(engine_python, script, run, choices=CHOICES, gpu_ids="")
+    plan = training_plan(engine_python, script, run, choices=CPU, gpu_ids="")
     outcome = run_process(plan, on_line=lines.append, log=run.log)
     text = "\n".join(line.text for line in lines)
     assert outcome.returncode == 1

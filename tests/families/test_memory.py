@@ -4,23 +4,13 @@ import tomllib
 from dataclasses import replace
 
 import pytest
+from helpers_hardware import GPU
 
 from kohya_wrap.config import Gpu, Hardware, HardwareChoices, TrainConfig
 from kohya_wrap.config.less_memory import steps_down
 from kohya_wrap.families import FAMILIES
 from kohya_wrap.families.memory import GIB, estimate_memory, memory_problems
 
-CHOICES = HardwareChoices(
-    mixed_precision="fp16",
-    attention="xformers",
-    optimizer="AdamW8bit",
-    max_data_loader_n_workers=2,
-    persistent_data_loader_workers=True,
-    lowram=False,
-    num_processes=1,
-    num_cpu_threads=1,
-    use_cpu=False,
-)
 SIZE = FAMILIES["sd15"].size
 
 
@@ -36,7 +26,7 @@ def preset(*, resolution: int = 512, batch: int = 1, rank: int = 16, **tables: d
     )
 
 
-def gibibytes(config: TrainConfig, choices: HardwareChoices = CHOICES) -> float:
+def gibibytes(config: TrainConfig, choices: HardwareChoices = GPU) -> float:
     found = estimate_memory(config, choices, SIZE)
     assert found is not None
     return found.total / GIB
@@ -57,7 +47,7 @@ def test_setups_that_people_report(
 ) -> None:
     """The estimate lies where the field's reports put it: no GPU has been measured for this."""
     config = preset(resolution=resolution, batch=batch, rank=rank)
-    assert least < gibibytes(config, replace(CHOICES, attention=attention)) < most
+    assert least < gibibytes(config, replace(GPU, attention=attention)) < most
 
 
 def test_every_step_down_takes_less() -> None:
@@ -81,15 +71,15 @@ def test_every_step_down_takes_less() -> None:
 )
 def test_an_optimizer_has_its_states(optimizer: str, bytes_a_number: int) -> None:
     """The number and its gradient in 32 bits, and what the optimizer remembers of it."""
-    found = estimate_memory(preset(rank=1), replace(CHOICES, optimizer=optimizer), SIZE)
+    found = estimate_memory(preset(rank=1), replace(GPU, optimizer=optimizer), SIZE)
     assert found is not None
     assert found.trained == (423_936 + 165_888) * bytes_a_number
 
 
 def test_full_precision_takes_twice_as_much() -> None:
     """Weights and kept results double; what is trained is in 32 bits anyway."""
-    half = estimate_memory(preset(), CHOICES, SIZE)
-    full = estimate_memory(preset(), replace(CHOICES, mixed_precision="no"), SIZE)
+    half = estimate_memory(preset(), GPU, SIZE)
+    full = estimate_memory(preset(), replace(GPU, mixed_precision="no"), SIZE)
     assert half is not None
     assert full is not None
     assert (full.weights, full.activations) == (2 * half.weights, 2 * half.activations)
@@ -103,7 +93,7 @@ def test_convolutions_count() -> None:
 
 def test_nothing_is_said_of_the_cpu() -> None:
     """A run on the CPU takes no GPU memory, and warns of none."""
-    cpu = replace(CHOICES, use_cpu=True)
+    cpu = replace(GPU, use_cpu=True)
     assert estimate_memory(preset(), cpu, SIZE) is None
     assert list(memory_problems(preset(), cpu, Hardware(), SIZE)) == []
 
@@ -111,8 +101,8 @@ def test_nothing_is_said_of_the_cpu() -> None:
 def test_a_gpu_that_is_too_small_is_warned_of() -> None:
     """The smaller of two GPUs is named, with both figures and the first thing to change."""
     small, large = (Gpu(f"{size} GB card", size * GIB, (8, 6)) for size in (4, 24))
-    (problem,) = memory_problems(preset(batch=2), CHOICES, Hardware(gpus=(large, small)), SIZE)
+    (problem,) = memory_problems(preset(batch=2), GPU, Hardware(gpus=(large, small)), SIZE)
     assert problem.severity == "warning"
     assert "4 GB card has 4.0" in problem.what
     assert problem.todo == "if it runs out: [steps] train_batch_size = 1"
-    assert list(memory_problems(preset(batch=2), CHOICES, Hardware(gpus=(large,)), SIZE)) == []
+    assert list(memory_problems(preset(batch=2), GPU, Hardware(gpus=(large,)), SIZE)) == []

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "sd_scripts"))
+sys.path[:0] = [str(HERE.parent), str(HERE.parent / "sd_scripts")]
 
 from helpers_sd_scripts import SHAPES, make_job  # noqa: E402
 

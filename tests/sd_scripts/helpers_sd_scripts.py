@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from helpers_hardware import CPU, GPU
+
 from kohya_wrap.base_models.types import BaseModelFile
 from kohya_wrap.config import HardwareChoices, TrainConfig
 from kohya_wrap.config.resolve import resolve
@@ -18,28 +20,6 @@ PROJECT_ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = PROJECT_ROOT / "tests" / "golden"
 SHARED = PROJECT_ROOT.parent / "shared"
 
-GPU = HardwareChoices(
-    mixed_precision="fp16",
-    attention="xformers",
-    optimizer="AdamW8bit",
-    max_data_loader_n_workers=2,
-    persistent_data_loader_workers=True,
-    lowram=False,
-    num_processes=1,
-    num_cpu_threads=4,
-    use_cpu=False,
-)
-CPU = HardwareChoices(
-    mixed_precision="no",
-    attention="sdpa",
-    optimizer="AdamW",
-    max_data_loader_n_workers=0,
-    persistent_data_loader_workers=False,
-    lowram=False,
-    num_processes=1,
-    num_cpu_threads=2,
-    use_cpu=True,
-)
 NO_OVERRIDES = Overrides()
 STRANGE_NAME = 'un nom "cité" d\'ici\\nouveau\\x41 ラクト 🐯 [1], a=b # c\nend'
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from helpers_sd_scripts import CPU, GPU
+from helpers_hardware import CPU, GPU
 
 from kohya_wrap.config import HardwareChoices
 from kohya_wrap.sd_scripts import accelerate_yaml

@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from helpers_sd_scripts import GPU, make_config, make_dataset
+from helpers_hardware import GPU
+from helpers_sd_scripts import make_config, make_dataset
 
 from kohya_wrap.dataset.types import Bucket, PreparedDataset
 from kohya_wrap.sd_scripts import plan_steps

@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from helpers_sd_scripts import CPU, GPU, SHAPES, Shape, flat, make_job
+from helpers_hardware import CPU, GPU
+from helpers_sd_scripts import SHAPES, Shape, flat, make_job
 
 from kohya_wrap.config import ExtrasConfig
 from kohya_wrap.errors import PresetError

@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 import pytest
+from helpers_hardware import CPU
 from helpers_logs import own, parse
-from helpers_sd_scripts import CPU, SHAPES, Shape, make_dataset, make_job
+from helpers_sd_scripts import SHAPES, Shape, make_dataset, make_job
 
 from kohya_wrap.events import BucketCounted, Event, ImagesCounted, ModulesCreated, TotalsKnown
 from kohya_wrap.sd_scripts.job import TrainingJob
