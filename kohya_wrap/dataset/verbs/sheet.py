@@ -47,8 +47,8 @@ def draw_sheet(title: str, below: str, blocks: Sequence[Block], *, report: Repor
     places, width, height = _place(blocks)
     sheet = Image.new("RGB", (width, height), PAPER)
     draw = ImageDraw.Draw(sheet)
-    draw.text((_MARGIN, _MARGIN - 6), title, INK, font=_font(26))
-    draw.text((_MARGIN, _MARGIN + 30), below, FAINT, font=_font(15))
+    draw.text((_MARGIN, _MARGIN - 6), title, INK, font=font(26))
+    draw.text((_MARGIN, _MARGIN + 30), below, FAINT, font=font(15))
     cells = [cell for block in blocks for cell in block]
     thumbs = in_threads(_thumb, cells, label="drawing the sheet", report=report)
     for block, (left, top, columns) in zip(blocks, places, strict=True):
@@ -137,27 +137,28 @@ def _draw_cell(
     else:
         box = (x, y, x + _THUMB - 1, y + _THUMB - 1)
         draw.rectangle(box, fill=PAPER, outline=LINE)
-        draw.text((x + _THUMB / 2, y + _THUMB / 2), "?", LINE, font=_font(60), anchor="mm")
+        draw.text((x + _THUMB / 2, y + _THUMB / 2), "?", LINE, font=font(60), anchor="mm")
     if cell.frame:
         draw.rectangle((box[0] - 4, box[1] - 4, box[2] + 4, box[3] + 4), outline=cell.frame, width=4)
     if cell.badge:
         _badge(draw, cell, (x, y + _THUMB + 8))
     for at, line in enumerate(cell.lines[:_TEXT_LINES]):
-        fitted = _fitted(line, _font(14 if at == 0 else 13))
-        draw.text((x, y + _THUMB + chip + 11 + at * _LINE_HEIGHT), fitted, FAINT if at else INK, font=_font(14 - at))
+        fitted = _fitted(line, font(14 if at == 0 else 13))
+        draw.text((x, y + _THUMB + chip + 11 + at * _LINE_HEIGHT), fitted, FAINT if at else INK, font=font(14 - at))
 
 
 def _badge(draw: "ImageDraw", cell: Cell, corner: tuple[int, int]) -> None:
-    text = _fitted(cell.badge, _font(13))
-    width = min(draw.textlength(text, font=_font(13)) + 14, _THUMB)
+    text = _fitted(cell.badge, font(13))
+    width = min(draw.textlength(text, font=font(13)) + 14, _THUMB)
     draw.rounded_rectangle((corner[0], corner[1], corner[0] + width, corner[1] + _CHIP), 4, fill=cell.frame or FAINT)
-    draw.text((corner[0] + 7, corner[1] + _CHIP / 2), text, "white", font=_font(13), anchor="lm")
+    draw.text((corner[0] + 7, corner[1] + _CHIP / 2), text, "white", font=font(13), anchor="lm")
 
 
 _FONTS: "dict[int, FreeTypeFont]" = {}
 
 
-def _font(size: int) -> "FreeTypeFont":
+def font(size: int) -> "FreeTypeFont":
+    """Give Pillow's own font, which needs no file of the system, in a size of pixels."""
     from PIL import ImageFont  # noqa: PLC0415 - only a dataset needs Pillow
 
     if size not in _FONTS:
@@ -165,10 +166,10 @@ def _font(size: int) -> "FreeTypeFont":
     return _FONTS[size]
 
 
-def _fitted(text: str, font: "FreeTypeFont") -> str:
+def _fitted(text: str, face: "FreeTypeFont") -> str:
     """Shorten a text in the middle, so that a name's ending is seen."""
     for shown in _shorter(text):
-        if font.getlength(shown) <= _THUMB - 4:
+        if face.getlength(shown) <= _THUMB - 4:
             return shown
     return "…"
 
