@@ -29,14 +29,16 @@ ORDER = (
     ("cli",),
 )
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
-ENGINE_SIDE = PACKAGE / "engines" / "embedded"
+ENGINE_SIDE = (PACKAGE / "engines" / "embedded", PACKAGE / "engines" / "drawing" / "scripts")
 ENGINE_SCRIPTS = {PACKAGE / "base_models" / "convert_ckpt.py"}
 """Scripts that run in the engine's environment: they may import torch, and nothing of this package imports them."""
 
 
 def wrapper_modules() -> list[Path]:
     return [
-        path for path in sorted(PACKAGE.rglob("*.py")) if ENGINE_SIDE not in path.parents and path not in ENGINE_SCRIPTS
+        path
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if not set(ENGINE_SIDE) & set(path.parents) and path not in ENGINE_SCRIPTS
     ]
 
 

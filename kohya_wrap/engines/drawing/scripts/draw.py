@@ -1,0 +1,70 @@
+"""Draws the pictures of a job on one base model: draw.py JOB.json. Answers with lines that begin with @drawing.
+
+Ends with 0 when all are drawn, with 3 when it refused, having said why.
+"""
+
+import errno
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from lines import Refused, tell_drawn, tell_loaded, tell_refused
+
+REFUSED = 3
+_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+
+
+def main(job: dict[str, Any]) -> None:
+    """Load, check every LoRA, then draw one picture after the other. Raises Refused."""
+    started = time.monotonic()
+    # Here and not above, so that what goes wrong in them is said as all else is.
+    import torch  # noqa: PLC0415
+    from lora import check_files  # noqa: PLC0415
+
+    paths = [Path(path) for path in dict.fromkeys(each["path"] for one in job["pictures"] for each in one["loras"])]
+    _refuse(list(check_files(paths)))
+    from drawing import Drawing  # noqa: PLC0415
+
+    with torch.no_grad():
+        drawing = Drawing(job)
+        _refuse([problem for path in paths for problem in drawing.loras.problems(path)])
+        tell_loaded(time.monotonic() - started)
+        for number, picture in enumerate(job["pictures"]):
+            begun = time.monotonic()
+            notes = drawing.draw(picture)
+            tell_drawn(number, time.monotonic() - begun, notes)
+
+
+def _refuse(problems: list[tuple[str, str, str]]) -> None:
+    if problems:
+        raise Refused(*problems)
+
+
+def _said(error: Exception) -> Refused | None:
+    """Give what ran out, where an error says so."""
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return Refused(("the disk is full", str(error.filename or ""), "free some space and draw again"))
+    if isinstance(error, MemoryError) or any(words in str(error).lower() for words in _MEMORY):
+        what = f"memory ran out: {str(error).splitlines()[0][:200] if str(error) else 'MemoryError'}"
+        return Refused((what, "", "draw smaller pictures, or on the CPU, or close what else uses the GPU"))
+    return None
+
+
+if __name__ == "__main__":
+    try:
+        main(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
+    except Refused as refused:
+        tell_refused(refused)
+        sys.exit(REFUSED)
+    except (OSError, MemoryError, RuntimeError) as error:
+        said = _said(error)
+        if said is None:
+            raise
+        tell_refused(said)
+        sys.exit(REFUSED)
+    # Taking torch down nicely costs a second and changes nothing.
+    sys.stdout.flush()
+    os._exit(0)

@@ -1,0 +1,68 @@
+"""Drawing one picture after the other on a base model that stays."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from base import load_base
+from conditioning import Prompts
+from denoising import Denoiser
+from lora import Loras
+from names import find_sampler
+from pixels import decode, write_png
+from samplers import SAMPLE
+from sigmas import own_steps, sigmas_for
+
+FACTOR = 8
+"""Pixels to a side of a latent."""
+
+
+class Drawing:
+    """The loaded model and what is done with it."""
+
+    def __init__(self, job: dict[str, Any]) -> None:
+        self._device = "cuda" if job["device"] != "cpu" and torch.cuda.is_available() else "cpu"
+        dtype = torch.float16 if self._device != "cpu" else torch.float32
+        self._base = load_base(job, self._device, dtype)
+        self.loras = Loras(self._base.unet, self._base.text_encoder)
+        embeddings = {name: Path(path) for name, path in job["embeddings"].items()}
+        self._prompts = Prompts(self._base.tokenizer, self._base.text_encoder, embeddings)
+
+    def draw(self, picture: dict[str, Any]) -> list[str]:
+        """Draw a picture to its target and give what was left out. Raises Refused or OSError."""
+        self.loras.apply(tuple((Path(lora["path"]), lora["weight"]) for lora in picture["loras"]))
+        denoiser, notes = self._denoiser(picture)
+        latents = self._sample(picture, denoiser, notes)
+        write_png(decode(self._base.vae, latents, notes), Path(picture["target"]), picture["parameters"])
+        return notes
+
+    def _denoiser(self, picture: dict[str, Any]) -> tuple[Denoiser, list[str]]:
+        skip, scale = picture["clip_skip"], picture["cfg_scale"]
+        wanted, notes = self._prompts.encode(picture["prompt"], clip_skip=skip)
+        unwanted = None
+        if scale != 1:
+            unwanted, more = self._prompts.encode(picture["negative_prompt"], clip_skip=skip)
+            notes += [note for note in more if note not in notes]
+        return Denoiser(self._base, wanted, unwanted, scale), notes
+
+    def _sample(self, picture: dict[str, Any], denoiser: Denoiser, notes: list[str]) -> torch.Tensor:
+        """Give latents. All noise comes from one generator on the CPU, so that every device draws the same."""
+        sampler, shape = (
+            find_sampler(picture["sampler"]),
+            (1, 4, picture["height"] // FACTOR, picture["width"] // FACTOR),
+        )
+        generator = torch.Generator("cpu").manual_seed(picture["seed"])
+
+        def noise() -> torch.Tensor:
+            return torch.randn(shape, generator=generator).to(self._device)
+
+        steps, schedule = picture["steps"], picture["schedule"]
+        if not sampler.own_steps:
+            sigmas = sigmas_for(sampler, schedule, steps, self._base.noise)
+            return SAMPLE[sampler.name](denoiser, noise() * sigmas[0], sigmas, noise)
+        if schedule not in {"Automatic", "Uniform"}:
+            notes.append(f"{sampler.name} goes its own steps; the schedule {schedule} is not used")
+        sigmas = own_steps(steps, self._base.noise)
+        # These begin with pure noise in the model's own scale, and end there: sigma is never quite 0.
+        latents = SAMPLE[sampler.name](denoiser, noise() * (sigmas[0] ** 2 + 1) ** 0.5, sigmas, noise)
+        return latents / (sigmas[-1] ** 2 + 1) ** 0.5

@@ -1,0 +1,166 @@
+"""LoRAs in kohya's format, added to the weights of a model and taken out again without a trace.
+
+The update of a module is alpha / rank * up @ down; LoHa's is the product, number by number, of two such. Convolutions
+likewise; a core tensor between up and down (LyCORIS's use_tucker) belongs to the convolution's window.
+Source: kohya's key names (networks/lora.py); Yeh et al. 2023, LyCORIS, arXiv 2309.14859.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import torch
+from lines import Refused
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+from torch import nn
+
+LORA = frozenset({"lora_up.weight", "lora_down.weight", "lora_mid.weight", "alpha"})
+LOHA = frozenset(f"hada_{part}" for part in ("w1_a", "w1_b", "w2_a", "w2_b", "t1", "t2")) | {"alpha"}
+OTHERS = {"lokr_": "LoKr", "dora_": "DoRA", "oft_": "OFT", "on_input": "(IA)^3", "diff": "full differences",
+          "a1.": "GLoRA", "w_norm": "trained norms", "b_norm": "trained norms"}  # fmt: skip
+"""How parameters begin that are known and not drawn -> what they are."""
+OTHER_FAMILIES = (("lora_te1_", "SDXL"), ("lora_te2_", "SDXL"), ("lora_unet_double_blocks", "Flux"),
+                  ("lora_unet_joint_blocks", "SD 3"))  # fmt: skip
+
+Tensors = Mapping[str, torch.Tensor]
+Wanted = Sequence[tuple[Path, float]]
+
+
+class Loras:
+    """The modules of a U-Net and a text encoder by kohya's names, and what is added to them just now."""
+
+    def __init__(self, unet: nn.Module, text_encoder: nn.Module) -> None:
+        self._modules = {**_named("lora_unet_", unet), **_named("lora_te_", text_encoder)}
+        self._originals: dict[str, torch.Tensor] = {}
+        self._applied: Wanted = ()
+
+    def problems(self, path: Path) -> Iterator[tuple[str, str, str]]:
+        """Say what keeps a LoRA from being added, from its header alone."""
+        todo = "draw it with the base model that it was trained on, or one of the same family"
+        with safe_open(path, framework="pt") as file:
+            shapes = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118 - no mapping
+        modules = _by_module(shapes)
+        for name, parts in modules.items():
+            if unknown := set(parts) - LORA and set(parts) - LOHA:
+                what = f"{name}.{min(unknown)} is {_algorithm(unknown)}; LoRA, LoCon and LoHa can be drawn"
+                yield what, str(path), "draw it with a web UI (samples.draw_with)"
+                return
+        strangers = [name for name in modules if name not in self._modules]
+        if strangers:
+            family = next(
+                (family for start, family in OTHER_FAMILIES for name in modules if name.startswith(start)), ""
+            )
+            of = f"a LoRA of {family}" if family else "a LoRA of another family"
+            what = f"this is {of}: {len(strangers)} of its {len(modules)} modules are not in the base model"
+            yield f"{what}, {strangers[0]} for one", str(path), todo
+            return
+        for name, parts in modules.items():
+            if not _fits(parts, self._modules[name].weight):
+                size = "x".join(str(side) for side in self._modules[name].weight.shape)
+                yield f"{name} is of another shape than the base model's {size}", str(path), todo
+                return
+
+    def apply(self, wanted: Wanted) -> None:
+        """Make the weights the original ones with these LoRAs added, each (file, weight). Raises Refused."""
+        if tuple(wanted) == tuple(self._applied):
+            return
+        self.restore()
+        files = [(_by_module(_load(path)), weight, path) for path, weight in wanted]
+        self._applied = tuple(wanted)
+        for name in dict.fromkeys(name for modules, _, _ in files for name in modules):
+            target = self._modules[name].weight.data
+            self._originals[name] = target.clone()
+            # Summed in fp32, so that fp16 rounds once.
+            total = target.float()
+            for modules, weight, path in files:
+                if name in modules:
+                    total = total + weight * _checked(name, modules[name], target, path)
+            target.copy_(total)
+
+    def restore(self) -> None:
+        """Make the weights the original ones, bit by bit."""
+        for name, original in self._originals.items():
+            self._modules[name].weight.data.copy_(original)
+        self._originals, self._applied = {}, ()
+
+
+def check_files(paths: Sequence[Path]) -> Iterator[tuple[str, str, str]]:
+    """Say which of the LoRAs are not whole .safetensors files, before anything is loaded."""
+    for path in paths:
+        try:
+            with safe_open(path, framework="pt") as file:
+                if not file.keys():
+                    yield "this LoRA holds no tensors", str(path), "train it again"
+        except (SafetensorError, OSError) as error:
+            yield f"this is not a whole .safetensors file: {error}", str(path), "copy or train it again"
+
+
+def update_of(parts: Tensors, shape: torch.Size) -> torch.Tensor:
+    """Give what a module's LoRA adds to a weight of that shape, at weight 1, in fp32."""
+    parts = {name: part.float() for name, part in parts.items()}
+    rank = parts["hada_w1_b" if "hada_w1_b" in parts else "lora_down.weight"].shape[0]
+    alpha = float(parts["alpha"]) if "alpha" in parts else float(rank)
+    return (_product(parts) * (alpha / rank)).reshape(shape)
+
+
+def _product(parts: Tensors) -> torch.Tensor:
+    """Multiply a module's matrices, without alpha. Raises KeyError or RuntimeError where they do not fit together."""
+    if "hada_w1_a" in parts:
+        return _half(parts, "1") * _half(parts, "2")
+    up, down = parts["lora_up.weight"].flatten(1), parts["lora_down.weight"].flatten(1)
+    if "lora_mid.weight" in parts:
+        return torch.einsum("o i, i j k l, j m -> o m k l", up, parts["lora_mid.weight"], down)
+    return up @ down
+
+
+def _half(parts: Tensors, which: str) -> torch.Tensor:
+    first, second, core = (parts.get(f"hada_{name}{which}{end}") for name, end in (("w", "_a"), ("w", "_b"), ("t", "")))
+    if core is None:
+        return first @ second
+    return torch.einsum("i j k l, j m, i o -> o m k l", core, second, first)
+
+
+def _fits(shapes: Mapping[str, tuple[int, ...]], weight: torch.Tensor) -> bool:
+    """Say whether matrices of these shapes make an update of the weight's shape; nothing is computed."""
+    try:
+        product = _product({name: torch.empty(shape, device="meta") for name, shape in shapes.items()})
+    except (KeyError, RuntimeError, IndexError, TypeError):
+        return False
+    return product.shape[0] == weight.shape[0] and product.numel() == weight.numel()
+
+
+def _checked(name: str, parts: Tensors, target: torch.Tensor, path: Path) -> torch.Tensor:
+    update = update_of({key: part.to(target.device) for key, part in parts.items()}, target.shape)
+    if not bool(update.isfinite().all()):
+        what = f"{name} is not finite: the training went wrong"
+        raise Refused((what, str(path), "draw an earlier epoch, and train with a lower learning rate"))
+    return update
+
+
+def _named(prefix: str, model: nn.Module) -> dict[str, nn.Module]:
+    kinds = (nn.Linear, nn.Conv2d)
+    return {
+        f"{prefix}{name.replace('.', '_')}": module
+        for name, module in model.named_modules()
+        if isinstance(module, kinds)
+    }
+
+
+def _by_module(parts: Mapping[str, object]) -> dict[str, dict]:
+    modules: dict[str, dict] = {}
+    for key, part in parts.items():
+        name, _, parameter = key.partition(".")
+        modules.setdefault(name, {})[parameter] = part
+    return modules
+
+
+def _load(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise Refused((f"the LoRA cannot be read: {error}", str(path), "copy or train it again")) from error
+
+
+def _algorithm(unknown: set[str]) -> str:
+    found = [title for start, title in OTHERS.items() if any(name.startswith(start) for name in unknown)]
+    return f"a parameter of {found[0]}" if found else "no parameter of a LoRA that is known"
