@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 SOURCES := kohya_wrap tests
 FAST := not engine and not sd_scripts and not bench and not soak
 
-.PHONY: train setup check test bench audit soak golden options clean help
+.PHONY: train setup check lint fast test bench audit soak golden options clean help
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
@@ -31,16 +31,20 @@ train: $(STAMP) ## train a LoRA: make train PRESET=demo
 setup: $(STAMP) ## fetch sd-scripts and build the engine's environment
 	@$(BIN)/kohya-wrap setup
 
-check: $(STAMP) ## format, lint, types, import direction, fast tests
+check: lint fast ## format, lint, types, import direction, fast tests
+
+lint: $(STAMP)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
+
+# A target of its own, so that `make check test` does it once.
+fast: $(STAMP)
 	$(BIN)/pytest -q -m "$(FAST)" -n 2
 
-test: $(STAMP) ## every test, after setting up what they need
+test: fast ## every test, after setting up what they need
 	@$(BIN)/kohya-wrap setup --engine embedded
 	@$(BIN)/kohya-wrap setup --engine sd-scripts || echo "sd-scripts cannot be fetched here: the tests that need it are skipped."
-	$(BIN)/pytest -q -m "$(FAST)" -n 2
 	$(BIN)/pytest -q -m "engine and not sd_scripts" -n 2 --dist loadscope
 	$(BIN)/pytest -m sd_scripts
 
