@@ -34,8 +34,17 @@ def main(job: dict[str, Any]) -> None:
         tell_loaded(time.monotonic() - started)
         for number, picture in enumerate(job["pictures"]):
             begun = time.monotonic()
-            notes = drawing.draw(picture)
+            notes = _drawn(drawing, picture)
             tell_drawn(number, time.monotonic() - begun, notes)
+
+
+def _drawn(drawing: Any, picture: dict[str, Any]) -> list[str]:
+    try:
+        return drawing.draw(picture)
+    except Refused as refused:
+        raise Refused(
+            *((what, where or picture["target"], todo) for what, where, todo in refused.problems)
+        ) from refused
 
 
 def _refuse(problems: list[tuple[str, str, str]]) -> None:
