@@ -82,9 +82,13 @@ FETCHING = "fetching"
 """Label of the wrapper's own progress while it downloads, in bytes; a total of 0 is not known."""
 
 
+DRAWING = "drawing test pictures"
+"""Label of the wrapper's own progress while it draws, in pictures."""
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A bar other than the training bar: the engine's own (latents, image sizes, samples), or FETCHING."""
+    """A bar other than the training bar: the engine's own (latents, image sizes, samples), FETCHING or DRAWING."""
 
     label: str
     done: int

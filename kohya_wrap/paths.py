@@ -117,6 +117,11 @@ class RunPaths:
         """Where the engine writes; checked files are linked from here into the project's output folder."""
         return self.folder / "output"
 
+    @property
+    def samples(self) -> Path:
+        """Test pictures, and the grid of them."""
+        return self.folder / "samples"
+
 
 @dataclass(frozen=True, slots=True)
 class CachePaths:

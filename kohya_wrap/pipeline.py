@@ -6,7 +6,7 @@ preset -> config -> dataset -> base model -> TOML -> launch -> events -> run rec
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,7 @@ from kohya_wrap.families.memory import memory_problems
 from kohya_wrap.files import output_error, write_whole
 from kohya_wrap.launch.signals import raise_on_stop_signals
 from kohya_wrap.paths import CachePaths, ProjectPaths, RunPaths
-from kohya_wrap.planning import Findings, Plan, Provided, family_of
+from kohya_wrap.planning import Findings, Plan, Provided, family_of, sample_problems
 from kohya_wrap.preparing import Steps, do_steps
 from kohya_wrap.presets import LoadedPreset
 from kohya_wrap.record import RunRecord
@@ -37,6 +37,8 @@ from kohya_wrap.record.model import ContinuedEntry
 from kohya_wrap.recording import Recording
 from kohya_wrap.results.losses import StepLoss
 from kohya_wrap.results.publish import Lora
+from kohya_wrap.results.samples.prompts import read_prompts
+from kohya_wrap.sampling import Samples, after_training
 from kohya_wrap.sd_scripts import (
     accelerate_yaml,
     check_given_files,
@@ -48,6 +50,7 @@ from kohya_wrap.sd_scripts import (
     training_toml,
 )
 from kohya_wrap.sd_scripts.job import Continuation, Overrides, TrainingJob
+from kohya_wrap.studio import Studio
 
 OnEvent = Callable[[Event], None]
 """Takes each event of a run, in the caller's thread."""
@@ -55,12 +58,13 @@ OnEvent = Callable[[Event], None]
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What a finished run left: the LoRAs by epoch, the loss of every step, the record, and where all of it lies."""
+    """What a finished run left: LoRAs by epoch, the loss of every step, record, places, test pictures."""
 
     loras: tuple[Lora, ...]
     losses: tuple[StepLoss, ...]
     record: RunRecord
     paths: RunPaths
+    samples: Samples = field(default_factory=Samples)
 
 
 def load_preset(preset: str | Path, *, overrides: Sequence[str] = ()) -> LoadedPreset:
@@ -99,8 +103,9 @@ def plan(
     files, file_problems = _read_files(config, base_folder)
     steps = plan_steps(config, prepared, choices, files)
     too_long = check_total_steps(steps.total_steps, config.steps.max_total_steps)
+    samples = read_prompts(config.samples, config.setup.project_name)
     findings = Findings(
-        preset=(*loaded.warnings, *file_problems, *too_long),
+        preset=(*loaded.warnings, *file_problems, *too_long, *sample_problems(config, steps, samples)),
         dataset=tuple(problem for problem in prepared.findings if not wanted.cures(problem)),
         base_model=(*located.problems, *(vae.problems if vae else ())),
         engine=(
@@ -128,6 +133,7 @@ def plan(
         files=files,
         findings=findings,
         wanted=wanted,
+        samples=samples,
     )
 
 
@@ -160,7 +166,10 @@ def run(
             recording.launched(launch)
             watched = train(launch, job, on_event=recording.listen(tell))
             recording.trained(watched)
-        return RunResult(recording.loras, recording.losses, recording.record, job.run)
+        samples, record = Samples(), recording.record
+        if planned.samples:
+            samples, record = after_training(Studio(record, planned.config.samples, planned.cache), tell=tell)
+        return RunResult(recording.loras, recording.losses, record, job.run, samples)
 
 
 def _steps_done(planned: Plan, tell: OnEvent, *, offline: bool) -> Plan:
@@ -177,7 +186,7 @@ def _steps_done(planned: Plan, tell: OnEvent, *, offline: bool) -> Plan:
     again = plan(planned.preset, root=planned.root, overrides=planned.overrides, cache=planned.cache)
     again.findings.raise_errors()
     tell(Notice(f"{len(again.dataset.pictures)} pictures, {again.steps.total_steps} steps"))
-    return replace(again, engine=planned.engine, status=planned.status)
+    return replace(again, engine=planned.engine, status=planned.status, samples=planned.samples)
 
 
 def _continuation(continued: ContinuedEntry | None) -> Continuation | None:

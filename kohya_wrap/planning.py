@@ -16,6 +16,7 @@ from kohya_wrap.families.memory import MemoryEstimate, estimate_memory
 from kohya_wrap.launch import LaunchPlan
 from kohya_wrap.paths import CachePaths, ProjectPaths, RunPaths
 from kohya_wrap.presets import LoadedPreset
+from kohya_wrap.results.samples.prompts import Prompt, prompt_problems
 from kohya_wrap.sd_scripts.job import Continuation, Overrides, StepPlan, TrainingJob
 
 EXAMPLE_RUN = "RUN"
@@ -25,6 +26,25 @@ EXAMPLE_RUN = "RUN"
 def family_of(config: TrainConfig) -> Family:
     """Give the family that a preset trains."""
     return FAMILIES["sd2" if config.setup.custom_model_is_based_on_sd2 else "sd15"]
+
+
+def kept_epochs(config: TrainConfig, steps: StepPlan) -> tuple[int, ...]:
+    """Give the epochs whose LoRAs a run will leave."""
+    every, keep, last = config.steps.save_every_n_epochs, config.steps.keep_only_last_n_epochs, steps.epochs
+    epochs = [epoch for epoch in range(1, last) if every and epoch % every == 0] + [last]
+    return tuple(epochs[-keep:] if keep else epochs)
+
+
+def sample_problems(config: TrainConfig, steps: StepPlan, prompts: tuple[Prompt, ...]) -> tuple[Problem, ...]:
+    """Say what of [samples] will not be drawn."""
+    found = list(prompt_problems(prompts))
+    if prompts and steps.epochs and not isinstance(config.samples.epochs, str):
+        absent = sorted(set(config.samples.epochs) - set(kept_epochs(config, steps)))
+        if absent:
+            what = f"the run leaves no LoRA of {', '.join(f'epoch {epoch}' for epoch in absent)}"
+            todo = "name others, or see steps.save_every_n_epochs and keep_only_last_n_epochs"
+            found.append(Problem("samples.epochs", what, todo, severity="warning"))
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +101,7 @@ class Plan:
     """What `run` would do: nothing here has been written, fetched or started.
 
     `config` has the rules applied (Prodigy's overrides, for one). `steps` is as the engine will count. `wanted`: what
-    is done to the dataset first; pictures that it brings are not counted yet.
+    is done to the dataset first; pictures that it brings are not counted yet. `samples`: prompts to draw afterwards.
     """
 
     preset: LoadedPreset
@@ -101,6 +121,7 @@ class Plan:
     files: Overrides
     findings: Findings
     wanted: Wanted
+    samples: tuple[Prompt, ...] = ()
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
@@ -120,12 +141,18 @@ class Plan:
     @property
     def lora_names(self) -> tuple[str, ...]:
         """File names of the LoRAs that the run will leave, in order of epochs."""
-        every = self.config.steps.save_every_n_epochs
-        last = self.steps.epochs
-        epochs = [epoch for epoch in range(1, last) if every and epoch % every == 0] + [last]
-        keep = self.config.steps.keep_only_last_n_epochs
         name = self.config.setup.project_name
-        return tuple(f"{name}-{epoch:02d}.safetensors" for epoch in (epochs[-keep:] if keep else epochs))
+        return tuple(f"{name}-{epoch:02d}.safetensors" for epoch in kept_epochs(self.config, self.steps))
+
+    @property
+    def sample_count(self) -> int:
+        """How many test pictures will be drawn after the training."""
+        chosen = self.config.samples.epochs
+        kept = kept_epochs(self.config, self.steps)
+        rows = len(kept) if chosen == "all" else 1 if chosen == "last" else len(set(chosen) & set(kept))
+        weights = set(self.config.samples.weights)
+        each = rows * len(weights - {0}) + len(weights & {0})
+        return each * sum(not prompt.problems for prompt in self.samples)
 
     @property
     def needs_tokenizers(self) -> bool:

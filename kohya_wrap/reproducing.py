@@ -1,7 +1,7 @@
 """reproduce(): a run again from its record alone, in a folder of its own, held against the first."""
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import toml
@@ -46,7 +46,7 @@ def reproduce(record: RunRecord, *, into: Path, on_event: OnEvent | None = None,
     The files that the record names are checked by their SHA256 first. Raises DatasetError with every one that is
     gone or changed, OutputError where `into` is not empty, and all that `run` raises.
     """
-    planned = plan_again(record, into=into)
+    planned = replace(plan_again(record, into=into), samples=())  # pictures are no part of what is compared
     result = run(planned, on_event=on_event, offline=offline)
     causes = [each for each in compare(record, result.record) if each.part != "LoRA tensors"]
     return Reproduction(

@@ -45,6 +45,7 @@ def _training_rows(plan: Plan) -> list[tuple[str, str]]:
         ("warm-up", f"{steps.warmup_steps} steps, then {config.learning.lr_scheduler}"),
         ("LoRAs", f"{plan.project.output}/"),
         ("", names[0] if len(names) == 1 else f"{names[0]} … {names[-1]} ({len(names)} files)"),
+        *([("samples", _samples(plan))] if plan.samples else []),
         ("record", str(plan.project.run(EXAMPLE_RUN).folder)),
     ]
 
@@ -73,3 +74,13 @@ def _engine_state(plan: Plan) -> str:
     commit = plan.status.commit
     called = f"commit {commit[:12]}" if len(commit) == 40 else f"version {commit}"
     return f"{called}, ready"
+
+
+def _samples(plan: Plan) -> str:
+    """Say how many test pictures will be drawn, of what, and with what."""
+    samples, count = plan.config.samples, plan.sample_count
+    epochs = samples.epochs if isinstance(samples.epochs, str) else ", ".join(map(str, samples.epochs))
+    weights = ", ".join(f"{weight:g}" for weight in samples.weights)
+    prompts = "1 prompt" if len(plan.samples) == 1 else f"{len(plan.samples)} prompts"
+    pictures = "1 picture" if count == 1 else f"{count} pictures"
+    return f"{pictures} afterwards: {prompts}, epochs: {epochs}, weights {weights}, by {samples.draw_with}"

@@ -11,6 +11,7 @@ from kohya_wrap.cli.progress import view
 from kohya_wrap.pipeline import RunResult, plan
 from kohya_wrap.resuming import newest_run
 from kohya_wrap.resuming import resume as go_on
+from kohya_wrap.sampling import Samples
 from kohya_wrap.stepping_down import run
 
 
@@ -51,4 +52,15 @@ def _result_rows(result: RunResult) -> list[tuple[str, str]]:
         rows.append(("loss", f"mean {record.losses.mean:.4f}, last {record.losses.last:.4f}"))
     for index, lora in enumerate(result.loras):
         rows.append(("LoRAs" if index == 0 else "", f"{lora.path}  {size_text(lora.size)}"))
-    return [*rows, ("record", str(result.paths.record)), ("log", str(result.paths.log))]
+    rows += [("record", str(result.paths.record)), ("log", str(result.paths.log))]
+    return rows + sample_rows(result.samples)
+
+
+def sample_rows(samples: Samples) -> list[tuple[str, str]]:
+    """Name the test pictures and the grid of them."""
+    rows = []
+    if samples.pictures:
+        count = "1 picture" if len(samples.pictures) == 1 else f"{len(samples.pictures)} pictures"
+        missing = f", {samples.missing} missing" if samples.missing else ""
+        rows.append(("samples", f"{count}{missing} in {time_text(samples.seconds)}, {samples.pictures[0].parent}/"))
+    return rows + [("grid" if index == 0 else "", str(path)) for index, path in enumerate(samples.grids)]

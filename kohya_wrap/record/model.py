@@ -154,6 +154,28 @@ class ContinuedEntry(_Part):
     steps: int
 
 
+class SampleEntry(_Part):
+    """A test picture. `prompt`: its number in the list, from 1. `epoch`: 0 for the base model alone, weight 0."""
+
+    path: str
+    prompt: int
+    epoch: int
+    weight: float
+
+
+class SamplesEntry(_Part):
+    """The test pictures of a run and their grids. `seconds`: to draw them, the model's loading included.
+
+    `error`: why some were not drawn.
+    """
+
+    draw_with: str = ""
+    pictures: tuple[SampleEntry, ...] = ()
+    grids: tuple[str, ...] = ()
+    seconds: float = 0.0
+    error: str = ""
+
+
 class RunRecord(_Part):
     """Everything a run can be believed and repeated by. Times are UTC, ISO 8601."""
 
@@ -182,6 +204,7 @@ class RunRecord(_Part):
     outcome: OutcomeEntry = OutcomeEntry()
     error: ErrorEntry | None = None
     loras: tuple[LoraEntry, ...] = ()
+    samples: SamplesEntry = SamplesEntry()
     log: str = ""
 
     def with_(self, **changes: object) -> "RunRecord":

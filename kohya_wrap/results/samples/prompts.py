@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from kohya_wrap.config.samples import SamplesConfig
+from kohya_wrap.engines.drawing.checks import sampler_problems
 from kohya_wrap.errors import Problem
 from kohya_wrap.results.parameters import Parameters, parse_text
 from kohya_wrap.results.parameters.types import number
@@ -67,12 +68,15 @@ def read_prompts(samples: SamplesConfig, project: str) -> tuple[Prompt, ...]:
 
 
 def prompt_problems(prompts: tuple[Prompt, ...]) -> tuple[Problem, ...]:
-    """Give what keeps prompts from being drawn, and what of them is left out; none of it forbids a training."""
+    """Give what keeps prompts from being drawn, and what of them is left out.
+
+    What a prompt itself says is no reason not to train, and a warning; what the table says is an error.
+    """
     found: list[Problem] = []
     for prompt in prompts:
         found += prompt.problems
         found += [Problem(_where(prompt.number), note, severity="warning") for note in prompt.notes]
-    return tuple(found)
+    return tuple(dict.fromkeys(found))
 
 
 def _where(number: int) -> str:
@@ -101,7 +105,7 @@ def _read(text: str, index: int, samples: SamplesConfig, project: str) -> Prompt
         clip_skip=said.clip_skip if "Clip skip" in said.settings else samples.sample_clip_skip,
         loras=(*loras, *others),
         notes=(*notes, *more, *_notes(said, samples)),
-        problems=tuple(_problems(said, size, index)),
+        problems=(*_problems(said, size, index), *_sampler_problems(said, chosen, samples, index)),
     )
 
 
@@ -149,6 +153,17 @@ def _notes(said: Parameters, samples: SamplesConfig) -> Iterator[str]:
         yield f"is drawn without {', '.join(left)}"
     if "Denoising strength" in said.settings and not left:
         yield "is drawn from noise alone: what an img2img picture was made from is not in its parameters"
+
+
+def _sampler_problems(said: Parameters, chosen: Parameters, samples: SamplesConfig, index: int) -> Iterator[Problem]:
+    """Say which sampler is not known; a server's are known to it alone."""
+    if samples.draw_with != "diffusers":
+        return
+    for problem in sampler_problems(chosen.sampler, chosen.schedule):
+        if chosen is said:
+            yield Problem(_where(index), f"cannot be drawn: {problem.what}", problem.todo, severity="warning")
+        else:
+            yield Problem("samples.sampler", problem.what, problem.todo)
 
 
 def _problems(said: Parameters, size: tuple[int, int], index: int) -> Iterator[Problem]:
