@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from base import load_base
 from conditioning import Prompts
-from denoising import Denoiser
+from denoising import Denoiser, Guidance
 from lora import Loras
-from names import find_sampler
+from names import find_sampler, find_schedule
 from pixels import decode, write_png
 from samplers import SAMPLE
 from sigmas import own_steps, sigmas_for
@@ -30,39 +30,35 @@ class Drawing:
 
     def draw(self, picture: dict[str, Any]) -> list[str]:
         """Draw a picture to its target and give what was left out. Raises Refused or OSError."""
+        notes: list[str] = []
         self.loras.apply(tuple((Path(lora["path"]), lora["weight"]) for lora in picture["loras"]))
-        denoiser, notes = self._denoiser(picture)
-        latents = self._sample(picture, denoiser, notes)
+        latents = self._sample(picture, self._guidance(picture, notes), notes)
         write_png(decode(self._base.vae, latents, notes), Path(picture["target"]), picture["parameters"])
-        return notes
+        return list(dict.fromkeys(notes))
 
-    def _denoiser(self, picture: dict[str, Any]) -> tuple[Denoiser, list[str]]:
-        skip, scale = picture["clip_skip"], picture["cfg_scale"]
-        wanted, notes = self._prompts.encode(picture["prompt"], clip_skip=skip)
-        unwanted = None
-        if scale != 1:
-            unwanted, more = self._prompts.encode(picture["negative_prompt"], clip_skip=skip)
-            notes += [note for note in more if note not in notes]
-        return Denoiser(self._base, wanted, unwanted, scale), notes
+    def _guidance(self, picture: dict[str, Any], notes: list[str]) -> Guidance:
+        scale, how = picture["cfg_scale"], {"clip_skip": picture["clip_skip"], "steps": picture["steps"]}
+        wanted = self._prompts.encode(picture["prompt"], **how, notes=notes)
+        unwanted = self._prompts.encode(picture["negative_prompt"], **how, notes=notes) if scale != 1 else ()
+        return Guidance(wanted, unwanted, scale)
 
-    def _sample(self, picture: dict[str, Any], denoiser: Denoiser, notes: list[str]) -> torch.Tensor:
+    def _sample(self, picture: dict[str, Any], guidance: Guidance, notes: list[str]) -> torch.Tensor:
         """Give latents. All noise comes from one generator on the CPU, so that every device draws the same."""
-        sampler, shape = (
-            find_sampler(picture["sampler"]),
-            (1, 4, picture["height"] // FACTOR, picture["width"] // FACTOR),
-        )
+        sampler, schedule = find_sampler(picture["sampler"]), find_schedule(picture["schedule"])
+        shape = (1, 4, picture["height"] // FACTOR, picture["width"] // FACTOR)
         generator = torch.Generator("cpu").manual_seed(picture["seed"])
 
         def noise() -> torch.Tensor:
             return torch.randn(shape, generator=generator).to(self._device)
 
-        steps, schedule = picture["steps"], picture["schedule"]
         if not sampler.own_steps:
-            sigmas = sigmas_for(sampler, schedule, steps, self._base.noise)
+            sigmas = sigmas_for(sampler, schedule, picture["steps"], self._base.noise)
+            denoiser = Denoiser(self._base, guidance, sigmas)
             return SAMPLE[sampler.name](denoiser, noise() * sigmas[0], sigmas, noise)
         if schedule not in {"Automatic", "Uniform"}:
             notes.append(f"{sampler.name} goes its own steps; the schedule {schedule} is not used")
-        sigmas = own_steps(steps, self._base.noise)
+        sigmas = own_steps(picture["steps"], self._base.noise)
+        denoiser = Denoiser(self._base, guidance, sigmas)
         # These begin with pure noise in the model's own scale, and end there: sigma is never quite 0.
         latents = SAMPLE[sampler.name](denoiser, noise() * (sigmas[0] ** 2 + 1) ** 0.5, sigmas, noise)
         return latents / (sigmas[-1] ** 2 + 1) ** 0.5
