@@ -45,8 +45,8 @@ fast: $(STAMP)
 test: fast ## every test, after setting up what they need
 	@$(BIN)/kohya-wrap setup --engine embedded
 	@$(BIN)/kohya-wrap setup --engine sd-scripts || echo "sd-scripts cannot be fetched here: the tests that need it are skipped."
-	$(BIN)/pytest -q -m "engine and not sd_scripts" -n 2 --dist loadscope
-	$(BIN)/pytest -m sd_scripts
+	$(BIN)/pytest -q -m "engine and not sd_scripts and not soak" -n 2 --dist loadscope
+	$(BIN)/pytest -m "sd_scripts and not soak"
 
 bench: $(STAMP) ## the figures in the README
 	@$(BIN)/kohya-wrap setup --engine embedded
