@@ -22,7 +22,8 @@ class Drawing:
 
     def __init__(self, job: dict[str, Any]) -> None:
         self._device = "cuda" if job["device"] != "cpu" and torch.cuda.is_available() else "cpu"
-        dtype = torch.float16 if self._device != "cpu" else torch.float32
+        usual = "fp32" if self._device == "cpu" else "fp16"
+        dtype = {"fp16": torch.float16, "fp32": torch.float32}[job["precision"] or usual]
         self._base = load_base(job, self._device, dtype)
         self.loras = Loras(self._base.unet, self._base.text_encoder)
         embeddings = {name: Path(path) for name, path in job["embeddings"].items()}

@@ -57,7 +57,7 @@ class Loras:
         for name, parts in modules.items():
             if not _fits(parts, self._modules[name].weight):
                 size = "x".join(str(side) for side in self._modules[name].weight.shape)
-                yield f"{name} is of another shape than the base model's {size}", str(path), todo
+                yield f"{name} does not fit the base model's weight of {size}", str(path), todo
                 return
 
     def apply(self, wanted: Wanted) -> None:

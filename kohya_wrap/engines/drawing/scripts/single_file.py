@@ -24,7 +24,7 @@ from transformers.models.clip.modeling_clip import CLIPTextModel
 PROBE = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
 FAMILIES = {768: "sd15", 1024: "sd2"}
 """How wide the captions are that the U-Net reads -> family."""
-IGNORED = ("text_model.embeddings.position_ids",)
+TEXT_PREFIX = "cond_stage_model.transformer."
 
 UNET = {
     "sd15": {"cross_attention_dim": 768, "attention_head_dim": 8, "sample_size": 64},
@@ -76,7 +76,7 @@ class Parts:
 
 def load_single_file(path: Path, dtype: torch.dtype) -> Parts:
     """Load a checkpoint of SD 1.x or 2.x. Raises Refused for another family, or a file that is not whole."""
-    tensors = _read(path, "the base model")
+    tensors = {_usual(name): tensor for name, tensor in _read(path, "the base model").items()}
     family = FAMILIES.get(tensors[PROBE].shape[-1]) if PROBE in tensors else None
     if family is None:
         what = "this single file is no Stable Diffusion 1.x or 2.x"
@@ -119,18 +119,28 @@ def _read(path: Path, what: str) -> dict[str, torch.Tensor]:
         raise Refused((said, str(path), "fetch it again, or give it as .safetensors")) from error
 
 
+def _usual(name: str) -> str:
+    """Give a name as most have it: models that descend from NovelAI's lack one level in the text encoder's."""
+    if name.startswith(TEXT_PREFIX) and not name.startswith(f"{TEXT_PREFIX}text_"):
+        return f"{TEXT_PREFIX}text_model.{name.removeprefix(TEXT_PREFIX)}"
+    return name
+
+
 def _built(
     new: Callable[[], Any], convert: Callable[[Any], Mapping[str, torch.Tensor]], given: tuple[Path, torch.dtype]
 ) -> Any:
-    """Build a part without random numbers and put the file's into it; every one must have its place."""
+    """Build a part without random numbers and put the file's into it; what else the file holds is left alone."""
     path, dtype = given
     with init_empty_weights(include_buffers=False):
         model = new()
+    todo = "give another base model, or a diffusers folder of this one"
     try:
-        weights = {name: weight.to(dtype) for name, weight in convert(model).items() if name not in IGNORED}
-        model.load_state_dict(weights, assign=True, strict=True)
+        weights = {name: weight.to(dtype) for name, weight in convert(model).items()}
+        missing, _ = model.load_state_dict(weights, assign=True, strict=False)
     except (KeyError, RuntimeError) as error:
-        said = str(error).strip().splitlines()
-        what = f"{type(model).__name__} does not fit: {' '.join(said[:2])[:300]}"
-        raise Refused((what, str(path), "give another base model, or a diffusers folder of this one")) from error
+        said = " ".join(str(error).strip().splitlines()[:2])[:300]
+        raise Refused((f"its {type(model).__name__} cannot be read: {said}", str(path), todo)) from error
+    if missing:
+        what = f"its {type(model).__name__} lacks {len(missing)} of its weights, {missing[0]} for one"
+        raise Refused((what, str(path), todo))
     return model
