@@ -48,15 +48,18 @@ def check_plain(work: Path) -> dict:
 
 
 def check_weights(work: Path) -> dict:
-    """Attention against arithmetic by hand: tokens times their weight, the mean as it was."""
-    base = _base(work)
-    said = _plain(base, "ab cd").last_hidden_state
+    """Attention against arithmetic by hand: tokens times their weight, the mean, where there is one, as it was."""
+    base, found = _base(work), {}
     weights = torch.ones(77)
     weights[3:5] = 1.5  # start, a, b: then c, d
-    heavy = said * weights[None, :, None]
-    expected = heavy * said.mean() / heavy.mean()
-    found = _encoded(_prompts(base), "ab (cd:1.5)")
-    return {"difference": _difference(found, expected), "changed": _difference(found, said)}
+    for name, bias in (("without", 0.0), ("mean", -0.1)):
+        torch.nn.init.constant_(base.text_encoder.text_model.final_layer_norm.bias, bias)
+        said = _plain(base, "ab cd").last_hidden_state
+        heavy = said * weights[None, :, None]
+        expected = heavy * said.mean() / heavy.mean() if bias else heavy
+        encoded = _encoded(_prompts(base), "ab (cd:1.5)")
+        found[name] = {"difference": _difference(encoded, expected), "changed": _difference(encoded, heavy)}
+    return found
 
 
 def check_long(work: Path) -> dict:
