@@ -178,7 +178,7 @@ def _alone(folder: Path) -> Iterator[None]:
 def samples_entry(easel: Easel, samples: Samples) -> SamplesEntry:
     """Describe test pictures for the record, those that it names already included."""
     known = easel.studio.record.samples
-    there = set(samples.pictures)
+    there, folder = set(samples.pictures), easel.studio.paths.samples
     new = [
         SampleEntry(path=str(cell.picture.target), prompt=block.prompt.number, epoch=cell.epoch, weight=cell.weight)
         for block in easel.blocks
@@ -189,7 +189,7 @@ def samples_entry(easel: Easel, samples: Samples) -> SamplesEntry:
     return SamplesEntry(
         draw_with=easel.studio.samples.draw_with,
         pictures=tuple(pictures.values()),
-        grids=tuple(dict.fromkeys((*known.grids, *map(str, samples.grids)))),
+        grids=tuple(dict.fromkeys((*known.grids, *(str(path) for path in samples.grids if path.parent == folder)))),
         seconds=round(known.seconds + samples.seconds, 3) if easel.todo else known.seconds,
         error=str(samples.failure) if samples.failure else "",
     )

@@ -1,4 +1,4 @@
-"""kohya-wrap lora: inspect."""
+"""kohya-wrap lora: collects its verbs, and inspect."""
 
 import json
 import os
@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from kohya_wrap.cli.lazy import lazy_group
 from kohya_wrap.cli.lora_text import lora_json, lora_rows, picture_titles
 from kohya_wrap.cli.options import Root
 from kohya_wrap.cli.output import print_rows
@@ -23,7 +24,14 @@ from kohya_wrap.results.inspect import (
     inspect_numbers,
 )
 
-lora_app = typer.Typer(name="lora", help="Look into LoRA files.", no_args_is_help=True)
+VERBS = {
+    "inspect": "kohya_wrap.cli.lora:inspect",
+    "grid": "kohya_wrap.cli.lora_grid:grid",
+}
+
+lora_app = typer.Typer(
+    name="lora", help="Look into LoRA files, and see what they draw.", cls=lazy_group(VERBS), no_args_is_help=True
+)
 
 Look = tuple[LoraHeader, LoraHashes | None, Measures | None]
 _ENDING = ".safetensors"
@@ -31,10 +39,9 @@ _ENDING = ".safetensors"
 
 @lora_app.callback()
 def _lora() -> None:
-    """Look into LoRA files."""
+    """Look into LoRA files, and see what they draw."""
 
 
-@lora_app.command()
 def inspect(
     files: Annotated[
         list[str],

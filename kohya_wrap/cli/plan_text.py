@@ -15,6 +15,7 @@ def plan_rows(plan: Plan) -> list[tuple[str, str]]:
         ("pictures", f"{len(data.pictures)}, {data.train_images} with repeats{reg}, from {plan.project.dataset}"),
         *[("first" if index == 0 else "", text) for index, text in enumerate(plan.wanted.lines(config.dataset))],
         *(_training_rows(plan) if steps.total_steps else ()),
+        *([("samples", _samples(plan))] if plan.samples else []),
         *_memory_rows(plan),
         *[("choices" if index == 0 else "", text) for index, (_, text) in enumerate(plan.choices.reasons)],
     ]
@@ -45,7 +46,6 @@ def _training_rows(plan: Plan) -> list[tuple[str, str]]:
         ("warm-up", f"{steps.warmup_steps} steps, then {config.learning.lr_scheduler}"),
         ("LoRAs", f"{plan.project.output}/"),
         ("", names[0] if len(names) == 1 else f"{names[0]} … {names[-1]} ({len(names)} files)"),
-        *([("samples", _samples(plan))] if plan.samples else []),
         ("record", str(plan.project.run(EXAMPLE_RUN).folder)),
     ]
 

@@ -12,6 +12,7 @@ import typer
 from kohya_wrap.cli.download_bar import DownloadView, bar_text
 from kohya_wrap.cli.output import mute, time_text
 from kohya_wrap.events import (
+    DRAWING,
     FETCHING,
     CheckpointSaving,
     EngineFailure,
@@ -86,6 +87,7 @@ class PlainView:
     def __init__(self) -> None:
         self._epoch: EpochStarted | None = None
         self._percent = -1
+        self._drawn_percent = -1
         self._download = DownloadView()
 
     def __enter__(self) -> Self:
@@ -107,8 +109,16 @@ class PlainView:
                 typer.echo(step_text(event, self._epoch))
         elif isinstance(event, Progress) and event.label == FETCHING:
             self._download(event.done, event.total)
+        elif isinstance(event, Progress) and event.label == DRAWING:
+            self._drawn(event)
         elif text := _line(event):
             typer.echo(text)
+
+    def _drawn(self, bar: Progress) -> None:
+        percent = 100 * bar.done // max(bar.total, 1)
+        if bar.done and (percent > self._drawn_percent or bar.done == 1):
+            self._drawn_percent = percent
+            typer.echo(f"picture {bar.done}/{bar.total}")
 
 
 class BarView:

@@ -123,7 +123,7 @@ def test_tensors_are_saved_in_the_precision(facts: Facts, precision: str, kind: 
 def test_the_demo_stays_under_2_gb(engine_python: Path, tmp_path: Path) -> None:
     """The whole tree of processes, wrapper, launcher and training, looked at every 50 ms: resident bytes together."""
     command = str(Path(sys.executable).with_name("kohya-wrap"))
-    arguments = ("train", "demo", "--set", "steps.how_many=1", "--set", "steps.num_repeats=2")
+    arguments = ("train", "demo", "--set", "steps.how_many=1", "--set", "steps.num_repeats=2")  # drawing included
     child = subprocess.Popen([command, *arguments], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     peak = 0
     while child.poll() is None:

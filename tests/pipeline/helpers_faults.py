@@ -205,7 +205,8 @@ def make_broken(root: Path, home: Path, *overrides: str) -> Broken:
         f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(str(launcher))} {shlex.quote(str(home))} "$@"\n'
     )
     python.chmod(0o755)
-    stated = (f"engine.python={python}", "steps.num_repeats=2", f"steps.how_many={EPOCHS}", *overrides)
+    short = ("samples.prompts=[]", "steps.num_repeats=2", f"steps.how_many={EPOCHS}")
+    stated = (f"engine.python={python}", *short, *overrides)
     broken = Broken(root, home, stated)
     broken.fault("")
     planned = plan("demo", root=root, overrides=stated, cache=CachePaths(home / "cache"))

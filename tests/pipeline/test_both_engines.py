@@ -33,6 +33,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.sd_scripts]
 
 ENGINES = ("sd-scripts", "embedded")
 SMALL = (
+    "samples.prompts=[]",
     "processing.resolution=64",
     "steps.num_repeats=2",
     "steps.how_many=2",

@@ -13,16 +13,19 @@ from pathlib import Path
 
 import psutil
 import pytest
+from PIL import Image
 
 from kohya_wrap import Event, KohyaWrapError, plan, run
 from kohya_wrap.errors import LossNotFiniteError
 from kohya_wrap.events import CheckpointSaving, EpochStarted, ModelSaved, Phase, Step
 from kohya_wrap.results.lora_file import read_lora
+from kohya_wrap.results.parameters import read_parameters
 
 pytestmark = pytest.mark.engine
 
 COMMAND = (str(Path(sys.executable).with_name("kohya-wrap")),)
-FAST = ("steps.how_many=1", "steps.num_repeats=2")
+NO_PICTURES = "samples.prompts=[]"
+FAST = ("steps.how_many=1", "steps.num_repeats=2", NO_PICTURES)
 
 
 @dataclass(frozen=True)
@@ -54,13 +57,15 @@ def demo(tmp_path_factory: pytest.TempPathFactory, engine_python: Path) -> Typed
 @pytest.fixture(scope="module")
 def again(demo: Typed) -> Typed:
     """The same command a second time in the same folder."""
-    return type_command(demo.root, "train", "demo")
+    return type_command(demo.root, "train", "demo", "--set", NO_PICTURES)
 
 
 def test_the_demo_succeeds_and_says_what_it_left(demo: Typed) -> None:
-    """Exit code 0; the last lines name LoRAs, record and log."""
+    """Exit code 0; the last lines name LoRAs, record and log, and the very last one the grid of test pictures."""
     assert demo.completed.returncode == 0, demo.completed.stderr + demo.completed.stdout
-    last = demo.completed.stdout.splitlines()[-8:]
+    last = demo.completed.stdout.splitlines()[-10:]
+    assert last[-1].startswith("grid ")
+    assert last[-1].endswith("grid.png")
     assert any("demo-04.safetensors" in line for line in last)
     assert any("run.json" in line for line in last)
     assert any("train.log" in line for line in last)
@@ -70,6 +75,35 @@ def test_epochs_are_named_as_in_the_tutorial(demo: Typed) -> None:
     """NAME-01 … NAME-04, the last epoch included, and nothing else."""
     names = sorted(path.name for path in (demo.root / "Loras/demo/output").iterdir())
     assert names == [f"demo-{epoch:02d}.safetensors" for epoch in range(1, 5)]
+
+
+def test_the_demo_draws_its_grid(demo: Typed) -> None:
+    """Four epochs at two weights, and the base model once; each picture tells how it was made, and the LoRA is seen."""
+    samples = demo.record["samples"]
+    assert isinstance(samples, dict)
+    assert (len(samples["pictures"]), samples["error"]) == (4 * 2 + 1, "")
+    (grid,) = map(Path, samples["grids"])
+    with Image.open(grid) as image:
+        assert image.width > 720
+    said = read_parameters(grid.with_name("demo-04_w1_p1.png"))
+    assert said.prompt.endswith("<lora:demo-04:1>")
+    assert (said.steps, said.seed, said.size) == (6, 42, (64, 64))
+    pixels = {path.name: path.read_bytes() for path in grid.parent.glob("demo*.png")}
+    assert len(set(pixels.values())) == 9
+    with Image.open(grid.with_name("demo_w0_p1.png")) as base, Image.open(grid.with_name("demo-04_w1_p1.png")) as ours:
+        assert base.tobytes() != ours.tobytes()
+
+
+def test_a_picture_that_is_gone_is_drawn_again_the_same(demo: Typed) -> None:
+    """`lora grid demo` draws the one that is missing, bit by bit as before, and leaves the others."""
+    folder = max((demo.root / "Loras/demo/runs").glob("*/samples"))
+    lost = folder / "demo-02_w0.5_p1.png"
+    before = lost.read_bytes()
+    lost.unlink()
+    done = type_command(demo.root, "lora", "grid", folder.parent.name).completed
+    assert done.returncode == 0, done.stderr
+    assert "1 picture to draw, 8 there already" in done.stdout
+    assert lost.read_bytes() == before
 
 
 def test_the_steps_grow_with_the_epochs(demo: Typed) -> None:
@@ -164,7 +198,7 @@ def test_plan_touches_nothing(tmp_path: Path) -> None:
 
 def test_keep_only_last_counts_the_last_epoch(tmp_path: Path) -> None:
     """Of three epochs, keeping two leaves the second and the third."""
-    overrides = ("steps.how_many=3", "steps.num_repeats=1", "steps.keep_only_last_n_epochs=2")
+    overrides = ("steps.how_many=3", "steps.num_repeats=1", "steps.keep_only_last_n_epochs=2", NO_PICTURES)
     planned = plan("demo", root=tmp_path, overrides=overrides)
     result = run(planned)
     assert [lora.path.name for lora in result.loras] == ["demo-02.safetensors", "demo-03.safetensors"]

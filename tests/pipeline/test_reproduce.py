@@ -35,6 +35,8 @@ def test_the_same_tensors_come_out_again(first: RunResult, tmp_path: Path) -> No
     again = reproduce(first.record, into=tmp_path / "again")
     assert again.identical
     assert sorted(again.tensors) == [1, 2]
+    assert first.samples.pictures
+    assert again.result.samples.pictures == (), "test pictures are no part of what is compared"
     assert again.differences == ()
 
 

@@ -21,7 +21,12 @@ from kohya_wrap.resuming import newest_run
 pytestmark = pytest.mark.engine
 
 COMMAND = str(Path(sys.executable).with_name("kohya-wrap"))
-SHORT = ("steps.num_repeats=2", "training.save_state=true", "training.keep_only_last_n_states=2")
+SHORT = (
+    "samples.prompts=[]",
+    "steps.num_repeats=2",
+    "training.save_state=true",
+    "training.keep_only_last_n_states=2",
+)
 
 
 def records(root: Path) -> list[RunRecord]:

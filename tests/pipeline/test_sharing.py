@@ -218,7 +218,9 @@ def test_code_in_a_strangers_preset_needs_a_word(
 def test_another_machine_repeats_it(tmp_path: Path, engine_python: Path) -> None:
     """Trained here, exported with its pictures, imported there, repeated: the same tensors."""
     assert engine_python.exists()
-    result = run("demo", root=tmp_path / "here", overrides=("steps.how_many=1", "steps.num_repeats=2"))
+    result = run(
+        "demo", root=tmp_path / "here", overrides=("samples.prompts=[]", "steps.how_many=1", "steps.num_repeats=2")
+    )
     archive = export_run(result.record, tmp_path / "run.zip", with_images=True)
     imported = import_run(archive, root=tmp_path / "there")
     again = reproduce(imported.record, into=tmp_path / "there/again")

@@ -44,6 +44,8 @@ def test_one_image_is_the_tutorial() -> None:
         "dataset.images",
         "dataset.tagger",
         "dataset.activation_tag",
+        "samples.prompts",
+        "samples.weights",
     }
     setup = loaded.config.setup
     assert setup.project_name == "lakto-lora"

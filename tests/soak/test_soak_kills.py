@@ -17,7 +17,7 @@ from kohya_wrap.record import RunRecord, find_records
 pytestmark = [pytest.mark.soak, pytest.mark.engine]
 
 COMMAND = str(Path(sys.executable).with_name("kohya-wrap"))
-SETS = ("--set", "steps.num_repeats=2", "--set", "training.save_state=true")
+SETS = ("--set", "samples.prompts=[]", "--set", "steps.num_repeats=2", "--set", "training.save_state=true")
 KILLS = int(os.environ.get("KOHYA_WRAP_KILLS", "20"))
 ENDED, NO_STATE = 0, 15
 
