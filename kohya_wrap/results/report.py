@@ -20,6 +20,8 @@ SHOWN_PICTURES = 48
 SHOWN_TAGS = 40
 _THUMBNAIL = 256
 """Pixels of a thumbnail's longer side."""
+_GRID = (1600, 8000)
+"""Width and height of a grid at most."""
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 
 
@@ -33,7 +35,7 @@ class Thumbnail:
 
 
 def write_report(record: RunRecord, out: Path, *, grids: Sequence[Path] = ()) -> Path:
-    """Write the report of a run to `out`; `grids` are pictures of what the LoRA draws. Raises OutputError."""
+    """Write the report of a run to `out`; `grids`: others than those that the record names. Raises OutputError."""
     write_whole(out, report(record, grids=grids))
     return out
 
@@ -49,7 +51,7 @@ def report(record: RunRecord, *, grids: Sequence[Path] = ()) -> str:
         record=record,
         facts=list(_facts(record)),
         curves=_curves(record),
-        grids=[(path.name, _data_url(path.read_bytes(), "png")) for path in grids if path.is_file()],
+        grids=list(_grids(grids or [Path(path) for path in record.samples.grids])),
         thumbnails=[_thumbnail(entry, _extension(record)) for entry in pictures[:SHOWN_PICTURES]],
         more=max(0, len(pictures) - SHOWN_PICTURES),
         tags=top_tags(record.dataset, _extension(record)),
@@ -88,6 +90,13 @@ def _curves(record: RunRecord) -> str:
     return _data_url(image.getvalue(), "svg+xml")
 
 
+def _grids(paths: Sequence[Path]) -> Iterator[tuple[str, str]]:
+    """Give name and data URL of each grid that is there, small enough to be looked at in a page."""
+    for path in paths:
+        if picture := _small(path, _GRID):
+            yield path.name, picture
+
+
 def _data_url(data: bytes, kind: str) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
@@ -98,18 +107,24 @@ def _extension(record: RunRecord) -> str:
 
 
 def _thumbnail(entry: FileEntry, extension: str) -> Thumbnail:
+    path = Path(entry.path)
+    picture = _small(path, (_THUMBNAIL, _THUMBNAIL))
+    return Thumbnail(path.name, _caption(path, extension)[:160] if picture else "", picture)
+
+
+def _small(path: Path, box: tuple[int, int]) -> str:
+    """Give a picture that fits a box as a data URL, "" for one that is gone or cannot be read."""
     from PIL import Image  # noqa: PLC0415 - only a report needs it
 
-    path = Path(entry.path)
     image = io.BytesIO()
     try:
         with Image.open(path) as picture:
-            picture.draft("RGB", (_THUMBNAIL, _THUMBNAIL))
-            picture.thumbnail((_THUMBNAIL, _THUMBNAIL))
+            picture.draft("RGB", box)
+            picture.thumbnail(box)
             picture.convert("RGB").save(image, "JPEG", quality=82)
     except (OSError, Image.DecompressionBombError):
-        return Thumbnail(path.name, "", "")
-    return Thumbnail(path.name, _caption(path, extension)[:160], _data_url(image.getvalue(), "jpeg"))
+        return ""
+    return _data_url(image.getvalue(), "jpeg")
 
 
 def _caption(picture: Path, extension: str) -> str:

@@ -1,6 +1,7 @@
 """The HTML report: everything is in it, nothing of it runs, nothing of it asks a network."""
 
 import base64
+import io
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from PIL import Image
 from run_records import make_record
 
-from kohya_wrap.record.model import ErrorEntry, FileEntry, LaunchEntry, PresetEntry
+from kohya_wrap.record.model import ErrorEntry, FileEntry, LaunchEntry, PresetEntry, SamplesEntry
 from kohya_wrap.results.report import changed_settings, report, top_tags, write_report
 
 HOSTILE = '<script>alert("1")</script>"><img src=x onerror=alert(1)>'
@@ -67,6 +68,20 @@ def test_it_asks_no_network(pictures: tuple[FileEntry, ...], tmp_path: Path) -> 
     assert attributes
     assert all(value.startswith("data:") for value in attributes)
     assert "url(" not in html.split("</style>")[0]
+
+
+def test_the_grids_of_the_record_are_in_it(tmp_path: Path) -> None:
+    """Each once, no wider than a screen; one that is gone or no picture is left out."""
+    for name in ("grid.png", "grid-2.png"):
+        Image.new("RGB", (3200, 800), "red").save(tmp_path / name)
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    paths = [str(tmp_path / name) for name in ("grid.png", "grid-2.png", "gone.png", "broken.png")]
+    html = report(make_record(samples=SamplesEntry(grids=tuple(paths))))
+    assert html.count("Test pictures") == 1
+    shown = [attrs for tag, attrs in tags_of(html) if tag == "img" and "grid" in (attrs["alt"] or "")]
+    assert [attrs["alt"] for attrs in shown] == ["grid.png", "grid-2.png"]
+    with Image.open(io.BytesIO(base64.b64decode((shown[0]["src"] or "").partition(",")[2]))) as image:
+        assert image.size == (1600, 400)
 
 
 def test_a_picture_is_shown_small_and_one_that_is_gone_by_its_name(pictures: tuple[FileEntry, ...]) -> None:
