@@ -1,28 +1,22 @@
 """add: pictures and their captions into a dataset, from files, folders, archives and addresses."""
 
-import re
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
-from urllib.parse import unquote, urlsplit
 
-from kohya_wrap.dataset.archives import is_archive, unpack
 from kohya_wrap.dataset.captions import with_dot
 from kohya_wrap.dataset.findings import finding
-from kohya_wrap.dataset.folder import ENDINGS, OTHER_PICTURES
+from kohya_wrap.dataset.folder import ENDINGS
 from kohya_wrap.dataset.history import DatasetPlace, Step, open_step
+from kohya_wrap.dataset.verbs.offers import FetchUrl, Offer, is_any_picture, offers, public, read_sources
 from kohya_wrap.dataset.verbs.parallel import Report, no_report
 from kohya_wrap.dataset.verbs.reading import UNREADABLE, opened
 from kohya_wrap.errors import DatasetError, Problem
 from kohya_wrap.files import sha256_file
 
-FetchUrl = Callable[[str, str, Path], None]
-"""Fetches an address into a file; the second is its SHA256 in lower-case hex, or empty."""
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_GITHUB = re.compile(r"https?://github\.com/([^/]+/[^/]+)/(?:blob|raw)/(.+)")
 _ENDING_OF = {"PNG": ".png", "JPEG": ".jpg", "MPO": ".jpg", "WEBP": ".webp", "BMP": ".bmp", "DIB": ".bmp"}
 
 
@@ -47,26 +41,6 @@ class Added:
     left_out: tuple[Problem, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """One word of the command: an address or a path, and what its hash must be."""
-
-    text: str
-    sha256: str = ""
-
-    @property
-    def is_url(self) -> bool:
-        return self.text.lower().startswith(("http://", "https://"))
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """One file on offer: the name that it has in its source, and where it is now."""
-
-    name: PurePosixPath
-    path: Path
-
-
 def add(
     place: DatasetPlace,
     sources: Sequence[str],
@@ -82,43 +56,17 @@ def add(
     unpacks too, elsewhere. Raises DatasetError, OutputError, DiskFullError, ProjectBusyError, and what `fetch` raises.
     """
     options = options or AddOptions()
-    wanted = _read_sources(sources, options.sha256)
-    arguments = {"sources": [_public(source.text) for source in wanted], **asdict(options)}
+    wanted = read_sources(sources, options.sha256)
+    arguments = {"sources": [public(source.text) for source in wanted], **asdict(options)}
     with open_step(place, "add", arguments, dry_run=dry_run) as step, _workshop(place, dry_run=dry_run) as workshop:
         taking = _Taking(step, options)
         for at, source in enumerate(wanted):
             folder = workshop / str(at)
             folder.mkdir()
             report("adding", at, len(wanted))
-            taking.take(_entries(source, folder, fetch), source.text)
+            taking.take(offers(source, folder, fetch), source.text)
         report("adding", len(wanted), len(wanted))
     return taking.result()
-
-
-def _read_sources(sources: Sequence[str], sha256: str) -> list[_Source]:
-    """Read the words; everything that is wrong with them is said at once."""
-    if sha256 and len(sources) != 1:
-        raise DatasetError("is given for more than one source", where="--sha256", todo="write URL#sha256=… for each")
-    problems, found = [], []
-    for text in sources:
-        bare, mark, digest = text.partition("#sha256=")
-        source = _Source(bare, (digest if mark else sha256).lower())
-        if source.sha256 and not _SHA256.fullmatch(source.sha256):
-            problems.append(Problem(_public(bare), "has a SHA256 that is not 64 hex digits", "copy it again"))
-        if not source.is_url and not Path(bare).expanduser().exists():
-            problems.append(Problem(bare, "is no file, folder or http address", "check its name"))
-        found.append(source)
-    if problems:
-        raise DatasetError.of(problems)
-    return found
-
-
-def _public(text: str) -> str:
-    """Give an address without what could be a token: user, query and fragment."""
-    if not text.lower().startswith(("http://", "https://")):
-        return text
-    parts = urlsplit(text)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 @contextmanager
@@ -126,49 +74,6 @@ def _workshop(place: DatasetPlace, *, dry_run: bool) -> Iterator[Path]:
     """Give a folder for what is fetched and unpacked; on the dataset's disk, which has the room, but in a dry run."""
     with tempfile.TemporaryDirectory(dir=None if dry_run else place.history, prefix=".add-") as folder:
         yield Path(folder)
-
-
-def _entries(source: _Source, folder: Path, fetch: FetchUrl) -> list[_Entry]:
-    """List what a source offers; addresses are fetched and archives unpacked into `folder`."""
-    path = Path(source.text).expanduser()
-    name = path.name
-    if source.is_url:
-        name, path = _name_of(source.text), folder / f"fetched{PurePosixPath(_name_of(source.text)).suffix[:16]}"
-        fetch(_GITHUB.sub(r"https://raw.githubusercontent.com/\1/\2", source.text), source.sha256, path)
-    elif path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.is_file())
-        return [_Entry(PurePosixPath(file.relative_to(path).as_posix()), file) for file in files]
-    elif source.sha256 and (digest := sha256_file(path)) != source.sha256:
-        what = f"is not the file that was asked for: its SHA256 is {digest}"
-        raise DatasetError(what, where=str(path), todo="look where it came from, or correct the SHA256")
-    if is_archive(path):
-        inside = folder / "inside"
-        inside.mkdir()
-        return _without_top([_Entry(entry.name, entry.path) for entry in unpack(path, inside)])
-    beside = [] if source.is_url else sorted(path.parent.glob(f"{_escaped(path.stem)}.*"))
-    captions = [_Entry(PurePosixPath(file.name), file) for file in beside if file != path and not _is_any_picture(file)]
-    return [_Entry(PurePosixPath(name), path), *captions]
-
-
-def _name_of(url: str) -> str:
-    name = PurePosixPath(unquote(urlsplit(url).path)).name
-    return name.replace("\0", "").strip() or "picture"
-
-
-def _escaped(stem: str) -> str:
-    return re.sub(r"([*?\[])", r"[\1]", stem)
-
-
-def _without_top(entries: list[_Entry]) -> list[_Entry]:
-    """Take off the folders that everything in an archive lies in."""
-    names = [entry.name for entry in entries]
-    while names and len({name.parts[0] for name in names}) == 1 and all(len(name.parts) > 1 for name in names):
-        names = [PurePosixPath(*name.parts[1:]) for name in names]
-    return [_Entry(name, entry.path) for name, entry in zip(names, entries, strict=True)]
-
-
-def _is_any_picture(path: PurePosixPath | Path) -> bool:
-    return path.suffix.lower() in {*ENDINGS, *OTHER_PICTURES}
 
 
 @dataclass(slots=True)
@@ -189,23 +94,23 @@ class _Taking:
             self.step, self.pictures, self.captions, tuple(self.same), tuple(self.renamed), tuple(self.left_out)
         )
 
-    def take(self, entries: Sequence[_Entry], source: str) -> None:
+    def take(self, entries: Sequence[Offer], source: str) -> None:
         """Take the pictures of one source. Raises DatasetError where there are none."""
         entries = [entry for entry in entries if not _is_hidden(entry.name)]
         captions = defaultdict(list)
         for entry in entries:
             if entry.name.suffix in {".txt", ".caption", with_dot(self.options.caption_extension)}:
                 captions[entry.name.with_suffix("")].append(entry)
-        pictures = [entry for entry in entries if _is_any_picture(entry.name)]
+        pictures = [entry for entry in entries if is_any_picture(entry.name)]
         if not pictures and len(entries) == 1:  # an address need not end in a picture's ending
             pictures = entries
         if not pictures:
-            raise DatasetError("has no pictures in it", where=_public(source), todo="look what it is")
+            raise DatasetError("has no pictures in it", where=public(source), todo="look what it is")
         for entry in pictures:
             if ending := self._ending(entry):
                 self._place(entry, ending, captions[entry.name.with_suffix("")])
 
-    def _ending(self, entry: _Entry) -> str:
+    def _ending(self, entry: Offer) -> str:
         """Give the ending that a picture gets: its own in lower case, else that of its content; empty: left out."""
         try:
             with opened(entry.path) as image:
@@ -220,7 +125,7 @@ class _Taking:
             )
         return own if found and own in ENDINGS else found
 
-    def _place(self, entry: _Entry, ending: str, captions: Sequence[_Entry]) -> None:
+    def _place(self, entry: Offer, ending: str, captions: Sequence[Offer]) -> None:
         above = entry.name.parent if self.options.keep_folders else PurePosixPath()
         folder = self.step.place.folder / above
         taken = self._names(folder)
@@ -240,7 +145,7 @@ class _Taking:
         self.step.add(entry.path, folder / f"{stem}{ending}")
         self._caption(folder / stem, captions, taken[stem])
 
-    def _caption(self, target: Path, captions: Sequence[_Entry], there: list[Path]) -> None:
+    def _caption(self, target: Path, captions: Sequence[Offer], there: list[Path]) -> None:
         """Put captions beside a picture that has none of their ending."""
         for caption in captions:
             if all(path.suffix != caption.name.suffix for path in there):
