@@ -36,3 +36,9 @@ def test_editing(prompt: str, texts: list[str]) -> None:
 def test_what_is_no_editing_stays(prompt: str) -> None:
     """Attention, colons, escapes and brackets left open are for those who read attention."""
     assert read(prompt, steps=1) == [prompt]
+
+
+def test_a_thousand_brackets_are_no_editing() -> None:
+    """What is meant to break a reader comes back as it is."""
+    hostile = "[" * 1000 + "a:b:0.5" + "]" * 1000
+    assert at_step(hostile, 1, 4) == hostile

@@ -76,6 +76,7 @@ def test_problems_of_all_pictures_are_told_at_once(picture: Picture, tmp_path: P
         width=500,
         steps=0,
         clip_skip=0,
+        prompt="a" * 10_001,
         loras=(UsedLora("tiger", tmp_path / "tiger.safetensors", 1.0),),
     )
     said = [str(problem) for problem in picture_problems([wrong, wrong])]
@@ -83,6 +84,7 @@ def test_problems_of_all_pictures_are_told_at_once(picture: Picture, tmp_path: P
         "500x720 cannot be drawn: both sides must be multiples of 8 → for one 496x720",
         "0 steps draw nothing → ask for 1 or more",
         "clip skip 0 names no layer → 1 is the last layer",
+        "a prompt of 10001 characters is too long → shorten it to 10000",
         f"{tmp_path / 'tiger.safetensors'}: the LoRA tiger is not there",
         f"{tmp_path / 'nowhere'}: the folder of a picture is not there",
     ]

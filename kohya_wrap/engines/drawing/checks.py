@@ -9,6 +9,9 @@ from kohya_wrap.errors import Problem
 STEP = 8
 """Sides of a picture are multiples of it, because a latent stands for 8 x 8 pixels."""
 
+LONGEST = 10_000
+"""Characters of a prompt: some 40 windows of the text encoder."""
+
 
 def sampler_problems(sampler: str, schedule: str, *, where: str = "") -> Iterator[Problem]:
     """Say which of the two A1111 names the drawer does not know, with all that it knows."""
@@ -34,6 +37,9 @@ def _problems(picture: Picture) -> Iterator[Problem]:
         yield Problem("", f"{picture.steps} steps draw nothing", "ask for 1 or more")
     if picture.clip_skip < 1:
         yield Problem("", f"clip skip {picture.clip_skip} names no layer", "1 is the last layer")
+    if len(picture.prompt) > LONGEST or len(picture.negative_prompt) > LONGEST:
+        length = max(len(picture.prompt), len(picture.negative_prompt))
+        yield Problem("", f"a prompt of {length} characters is too long", f"shorten it to {LONGEST}")
     for lora in picture.loras:
         if not lora.path.is_file():
             yield Problem(str(lora.path), f"the LoRA {lora.name} is not there")

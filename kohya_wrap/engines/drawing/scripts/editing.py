@@ -6,6 +6,8 @@ Plain Python, no torch.
 import re
 
 _NUMBER = re.compile(r"\s*(\d+\.?\d*|\.\d+)\s*")
+MOST = 100
+"""Brackets beyond which a prompt is taken for something else: nobody edits so often, and each is looked at again."""
 _CLOSING = {"(": ")", "[": "]"}
 
 
@@ -14,7 +16,7 @@ def at_step(prompt: str, step: int, steps: int) -> str:
 
     `when` with a point is a share of the steps, without one a number of them; "from" is drawn up to it, and with it.
     """
-    return _read(prompt, step, steps) if "[" in prompt else prompt
+    return _read(prompt, step, steps) if 0 < prompt.count("[") <= MOST else prompt
 
 
 def _read(text: str, step: int, steps: int) -> str:
