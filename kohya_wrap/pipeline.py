@@ -105,7 +105,7 @@ def plan(
     too_long = check_total_steps(steps.total_steps, config.steps.max_total_steps)
     samples = read_prompts(config.samples, config.setup.project_name)
     findings = Findings(
-        preset=(*loaded.warnings, *file_problems, *too_long, *sample_problems(config, steps, samples)),
+        preset=(*loaded.warnings, *file_problems, *too_long, *sample_problems(config, project, steps, samples)),
         dataset=tuple(problem for problem in prepared.findings if not wanted.cures(problem)),
         base_model=(*located.problems, *(vae.problems if vae else ())),
         engine=(

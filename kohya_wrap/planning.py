@@ -16,6 +16,9 @@ from kohya_wrap.families.memory import MemoryEstimate, estimate_memory
 from kohya_wrap.launch import LaunchPlan
 from kohya_wrap.paths import CachePaths, ProjectPaths, RunPaths
 from kohya_wrap.presets import LoadedPreset
+from kohya_wrap.results.samples import places
+from kohya_wrap.results.samples.embeddings import find_embeddings
+from kohya_wrap.results.samples.loras import lora_problems
 from kohya_wrap.results.samples.prompts import Prompt, prompt_problems
 from kohya_wrap.sd_scripts.job import Continuation, Overrides, StepPlan, TrainingJob
 
@@ -35,9 +38,13 @@ def kept_epochs(config: TrainConfig, steps: StepPlan) -> tuple[int, ...]:
     return tuple(epochs[-keep:] if keep else epochs)
 
 
-def sample_problems(config: TrainConfig, steps: StepPlan, prompts: tuple[Prompt, ...]) -> tuple[Problem, ...]:
+def sample_problems(
+    config: TrainConfig, project: ProjectPaths, steps: StepPlan, prompts: tuple[Prompt, ...]
+) -> tuple[Problem, ...]:
     """Say what of [samples] will not be drawn."""
     found = list(prompt_problems(prompts))
+    found += lora_problems(prompts, places.lora_folders(project, config.samples))
+    found += find_embeddings(prompts, places.embedding_folders(project, config.samples))[1]
     if prompts and steps.epochs and not isinstance(config.samples.epochs, str):
         absent = sorted(set(config.samples.epochs) - set(kept_epochs(config, steps)))
         if absent:

@@ -1,7 +1,7 @@
 """Draws the test pictures of a recorded run, puts them on one grid, and notes them in the record."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,9 @@ from kohya_wrap.events import DRAWING, Event, Notice, Phase, Progress, RunWarnin
 from kohya_wrap.files import output_error
 from kohya_wrap.record import RunRecord, write_record
 from kohya_wrap.record.model import SampleEntry, SamplesEntry
+from kohya_wrap.results.samples import places
 from kohya_wrap.results.samples.cells import Block, Wanted, lay_out, pictures_to_draw, rows_of
+from kohya_wrap.results.samples.embeddings import FoundEmbedding, find_embeddings
 from kohya_wrap.results.samples.grid import write_grids
 from kohya_wrap.results.samples.loras import find_loras
 from kohya_wrap.results.samples.prompts import prompt_problems, read_prompts
@@ -62,6 +64,7 @@ class Easel:
     blocks: tuple[Block, ...]
     todo: tuple[Picture, ...]
     problems: tuple[Problem, ...] = ()
+    embeddings: Mapping[str, FoundEmbedding] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
@@ -86,12 +89,15 @@ def set_up(studio: Studio, *, lora_folders: Iterable[Path] = ()) -> Easel:
     if not record.loras:
         raise DrawingError("the run left no LoRA to draw with", where=record.id)
     prompts = read_prompts(samples, record.project)
-    others, missing = find_loras(prompts, (*lora_folders, *studio.lora_folders()))
+    others, missing = find_loras(prompts, (*lora_folders, *places.lora_folders(studio.project, samples)))
+    embeddings, unknown = find_embeddings(prompts, places.embedding_folders(studio.project, samples))
     rows = rows_of(studio.loras, samples.epochs)
     base = studio.base()
-    blocks = lay_out(Wanted(prompts, rows, samples.weights, base, record.project, others), Shelf(studio.paths.samples))
+    wanted = Wanted(prompts, rows, samples.weights, base, record.project, others, embeddings)
+    blocks = lay_out(wanted, Shelf(studio.paths.samples))
     gone = [Problem(f"epoch {row.epoch}", row.reason, severity="warning") for row in rows if row.lora is None]
-    return Easel(studio, base, blocks, pictures_to_draw(blocks), (*prompt_problems(prompts), *missing, *gone))
+    problems = (*prompt_problems(prompts), *missing, *unknown, *gone)
+    return Easel(studio, base, blocks, pictures_to_draw(blocks), problems, embeddings)
 
 
 def draw(
@@ -111,7 +117,7 @@ def draw(
             if easel.todo:
                 tell(Phase("samples"))
                 tell(Progress(DRAWING, 0, len(easel.todo)))
-                (drawer or easel.studio.drawer()).draw(easel.todo, on_drawn=hearing.drawn)
+                (drawer or easel.studio.drawer(easel.embeddings)).draw(easel.todo, on_drawn=hearing.drawn)
         except (DrawingError, EngineError, BaseModelError, OutputError, DiskFullError) as error:
             failure = error
         except KeyboardInterrupt as error:
@@ -206,7 +212,7 @@ def after_training(studio: Studio, *, tell: Tell) -> tuple[Samples, RunRecord]:
     entry, warned = record.samples, []
     try:
         easel = set_up(studio)
-        warned += [str(problem) for problem in easel.problems if not problem.where.startswith("samples.")]
+        warned += [text for text in map(str, easel.problems) if text not in record.warnings]
         if len(easel.todo) > MOST_UNASKED:
             what = f"{len(easel.todo)} test pictures are more than {MOST_UNASKED}, and are not drawn unasked"
             raise DrawingError(what)

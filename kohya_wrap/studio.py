@@ -3,9 +3,10 @@
 import hashlib
 import json
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -20,10 +21,11 @@ from kohya_wrap.engines.drawing.diffusers_drawer import DiffusersDrawer
 from kohya_wrap.engines.drawing.types import Drawer
 from kohya_wrap.errors import DrawingError, EngineError, OutputError
 from kohya_wrap.families import FAMILIES
-from kohya_wrap.paths import CachePaths, RunPaths
+from kohya_wrap.paths import CachePaths, FolderStructure, ProjectPaths, RunPaths
 from kohya_wrap.record import RunRecord
 from kohya_wrap.record.model import BaseModelEntry
 from kohya_wrap.results.publish import Lora
+from kohya_wrap.results.samples.embeddings import FoundEmbedding
 from kohya_wrap.results.samples.text import Base
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
@@ -68,15 +70,12 @@ class Studio:
         paths = (Path(entry.path) for entry in self.record.dataset if entry.path.lower().endswith(_PICTURES))
         return next((path for path in paths if path.is_file()), None)
 
-    def lora_folders(self) -> Iterator[Path]:
-        """Give the folders where <lora:NAME:…> of a prompt is looked for: outputs, this project's first."""
-        own = self.paths.folder.parent.parent / "output"
-        if "lora_training" in self.paths.folder.parts[-4:]:
-            main = self.paths.folder.parents[2]
-            own, others = main / "output" / self.record.project, sorted((main / "output").glob("*"))
-        else:
-            others = sorted(self.paths.folder.parents[2].glob("*/output"))
-        yield from dict.fromkeys((own, *others))
+    @property
+    def project(self) -> ProjectPaths:
+        """The paths of the run's project."""
+        above = (*self.paths.folder.parents, Path())
+        structure: FolderStructure = "category" if above[min(2, len(above) - 1)].name == "lora_training" else "project"
+        return ProjectPaths(above[min(3, len(above) - 1)], self.record.project, structure)
 
     def base(self) -> Base:
         """Name the base model and the VAE as a picture's parameters do."""
@@ -84,7 +83,7 @@ class Studio:
         vae_sha256 = Store(self.cache).remembered_sha256(vae) if vae is not None and vae.is_file() else ""
         return Base(_stem(Path(entry.path)), _sha256(entry), _stem(vae) if vae else "", vae_sha256)
 
-    def drawer(self) -> Drawer:
+    def drawer(self, embeddings: Mapping[str, FoundEmbedding] = MappingProxyType({})) -> Drawer:
         """Give what draws. Raises DrawingError, EngineError where something it needs is not there."""
         tokenizers = self._trained_with("tokenizer_cache_dir")
         family = FAMILIES.get(self.record.base_model.family)
@@ -95,6 +94,7 @@ class Studio:
             base=self.base_path(),
             folder=self.paths.samples,
             vae=self._vae(),
+            embeddings={name: each.path for name, each in embeddings.items()},
             tokenizers=Path(tokenizers) if isinstance(tokenizers, str) else found,
             v_prediction=v_prediction if isinstance(v_prediction, bool) else None,
             use_cpu=bool(self.record.choices.get("use_cpu", False)),

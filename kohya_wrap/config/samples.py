@@ -58,6 +58,14 @@ class SamplesConfig(Table):
     """Epochs to draw, one row of the grid each: "last", "all" or a list of numbers from 1.
     Default: "last". Source: kohya_wrap."""
 
+    lora_folders: Strings = ()
+    """Where other LoRAs are that a prompt asks for by <lora:NAME:WEIGHT>, next to the outputs of all projects.
+    Default: none. Source: kohya_wrap."""
+
+    embedding_folders: Strings = ()
+    """Where embeddings are that a prompt names, next to the folder embeddings beside Loras.
+    Default: none. Source: kohya_wrap."""
+
     draw_with: Literal["diffusers", "webui", "comfyui"] = "diffusers"
     """What draws: diffusers in the engine's environment, or a server of A1111 or ComfyUI.
     Default: "diffusers". Source: kohya_wrap."""

@@ -9,6 +9,7 @@ from filelock import FileLock
 from helpers_samples import Painter, make_run, paint, write_lora
 from PIL import Image
 
+from kohya_wrap.config.samples import SamplesConfig
 from kohya_wrap.errors import (
     DiskFullError,
     DrawingError,
@@ -19,8 +20,11 @@ from kohya_wrap.errors import (
     WebUIError,
 )
 from kohya_wrap.events import DRAWING, Event, Progress, RunWarning
+from kohya_wrap.files import sha256_file
+from kohya_wrap.paths import ProjectPaths, RunPaths
 from kohya_wrap.record import RunRecord, read_record
 from kohya_wrap.results.parameters import read_parameters
+from kohya_wrap.results.samples.places import lora_folders
 from kohya_wrap.sampling import Samples, after_training, draw, note_in_record, set_up
 from kohya_wrap.studio import Studio
 
@@ -156,6 +160,52 @@ def test_a_folder_given_goes_first(tmp_path: Path) -> None:
     write_lora(tmp_path / "mine" / "style.safetensors", 8)
     (picture,) = set_up(studio, lora_folders=[tmp_path / "mine"]).todo
     assert picture.loras[0].path == tmp_path / "mine" / "style.safetensors"
+
+
+def test_an_embedding_is_found_by_its_name(tmp_path: Path) -> None:
+    """Beside Loras, or in a folder of the preset, which goes first; its hash is written as A1111 does."""
+    studio = with_samples(make_run(tmp_path), negative_prompt="(easynegative:0.8), mine2", weights=(0,), epochs="last")
+    for folder in ("embeddings", "my"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "EasyNegative.safetensors").write_bytes(folder.encode())
+        (tmp_path / folder / "mine.pt").write_bytes(b"not named: mine2 is another word")
+    assert {name: each.path.parent.name for name, each in set_up(studio).embeddings.items()} == {
+        "EasyNegative": "embeddings"
+    }
+    easel = set_up(with_samples(studio, embedding_folders=("my",)))
+    path = tmp_path / "my" / "EasyNegative.safetensors"
+    assert {name: each.path for name, each in easel.embeddings.items()} == {"EasyNegative": path}
+    assert f'TI hashes: "EasyNegative: {sha256_file(path)[:12]}"' in easel.todo[0].parameters
+    assert easel.problems == ()
+
+
+def test_embeddings_that_are_not_there_are_said(tmp_path: Path) -> None:
+    """Those that the parameters list, and those that everybody knows; a word that holds such a name is none."""
+    settings = "Steps: 5, Sampler: Euler, TI hashes: odd: abcdef012345"
+    text = f"a\nNegative prompt: (EasyNegative:0.8),bad-image-v2, EasyNegatives\n{settings}"
+    problems = set_up(with_samples(make_run(tmp_path), prompts=(text,))).problems
+    assert [problem.where for problem in problems] == [
+        "embedding odd",
+        "embedding EasyNegative",
+        "embedding bad-image-v2",
+    ]
+    assert {problem.severity for problem in problems} == {"warning"}
+
+
+def test_the_folders_of_a_project_by_category(tmp_path: Path) -> None:
+    """lora_training/output/NAME: a LoRA of another project is found there, too."""
+    project = ProjectPaths(tmp_path, "tiger", "category")
+    for name in ("tiger", "style"):
+        (project.main / "output" / name).mkdir(parents=True)
+    samples = SamplesConfig(lora_folders=("mine", "/theirs"))
+    assert lora_folders(project, samples) == (
+        tmp_path / "mine",
+        Path("/theirs"),
+        *(project.main / "output" / name for name in ("tiger", "style")),
+    )
+    record = RunPaths(project.runs / "1", Path())
+    studio = make_run(tmp_path / "other")
+    assert replace(studio, record=studio.record.with_(folder=str(record.folder))).project == project
 
 
 @pytest.mark.parametrize("name", ["../../kemono", "a/b", ".."])

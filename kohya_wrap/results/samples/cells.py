@@ -8,6 +8,8 @@ from kohya_wrap.engines.drawing.types import Picture, UsedLora
 from kohya_wrap.errors import BadResultError
 from kohya_wrap.results.lora_file import hashes, read_lora
 from kohya_wrap.results.publish import Lora
+from kohya_wrap.results.samples.embeddings import FoundEmbedding
+from kohya_wrap.results.samples.embeddings import used as used_embeddings
 from kohya_wrap.results.samples.loras import FoundLora
 from kohya_wrap.results.samples.prompts import Prompt
 from kohya_wrap.results.samples.shelf import Shelf
@@ -52,7 +54,10 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to be drawn. `others`: the LoRAs that prompts ask for, by name. `project`: names the base's pictures."""
+    """What is to be drawn. `others`: the LoRAs that prompts ask for, by name; `embeddings` likewise.
+
+    `project`: names the base model's pictures.
+    """
 
     prompts: tuple[Prompt, ...]
     rows: tuple[Row, ...]
@@ -60,6 +65,7 @@ class Wanted:
     base: Base
     project: str
     others: Mapping[str, FoundLora] = field(default_factory=dict)
+    embeddings: Mapping[str, FoundEmbedding] = field(default_factory=dict)
 
 
 def rows_of(loras: Sequence[Lora], epochs: Epochs) -> tuple[Row, ...]:
@@ -119,10 +125,13 @@ def _cell(prompt: Prompt, row: Row | None, weight: float, wanted: Wanted, shelf:
         return Cell(epoch, weight, reason=row.reason)
     lora = row.lora if row else None
     others = [(wanted.others[tag.name], tag.weight) for tag in prompt.loras if tag.name in wanted.others]
-    text = parameters_text(prompt, wanted.base, own=(lora, weight) if lora else None, others=others)
+    own = (lora, weight) if lora else None
+    text = parameters_text(
+        prompt, wanted.base, own=own, others=others, embeddings=used_embeddings(prompt, wanted.embeddings)
+    )
     stem = lora.path.stem if lora else wanted.project
     target, there = shelf.place(f"{stem}_w{weight:g}_p{prompt.number}", text)
-    used = [UsedLora(lora.path.stem, lora.path, weight)] if lora else []
+    loras = [UsedLora(lora.path.stem, lora.path, weight)] if lora else []
     picture = Picture(
         target=target,
         prompt=prompt.text,
@@ -135,7 +144,7 @@ def _cell(prompt: Prompt, row: Row | None, weight: float, wanted: Wanted, shelf:
         width=prompt.width,
         height=prompt.height,
         clip_skip=prompt.clip_skip,
-        loras=(*used, *(UsedLora(other.name, other.path, value) for other, value in others)),
+        loras=(*loras, *(UsedLora(other.name, other.path, value) for other, value in others)),
         parameters=text,
     )
     return Cell(epoch, weight, picture, there=there)

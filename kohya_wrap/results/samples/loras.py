@@ -9,6 +9,7 @@ from kohya_wrap.results.lora_file import hashes, read_lora
 from kohya_wrap.results.samples.prompts import Prompt
 
 _ENDING = ".safetensors"
+_NOT_FOUND = "is not found, and pictures are drawn without it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,13 @@ class FoundLora:
     name: str
     path: Path
     tensors_sha256: str
+
+
+def lora_problems(prompts: Sequence[Prompt], folders: Iterable[Path]) -> tuple[Problem, ...]:
+    """Say which LoRAs of prompts are not there, without reading those that are."""
+    places = tuple(folders)
+    names = dict.fromkeys(tag.name for prompt in prompts for tag in prompt.loras)
+    return tuple(_missing(name, places, _NOT_FOUND) for name in names if _place(name, places) is None)
 
 
 def find_loras(prompts: Sequence[Prompt], folders: Iterable[Path]) -> tuple[dict[str, FoundLora], tuple[Problem, ...]]:
@@ -30,19 +38,25 @@ def find_loras(prompts: Sequence[Prompt], folders: Iterable[Path]) -> tuple[dict
             if lora := _find(name, places):
                 found[name] = lora
                 continue
-            what = "is not found, and pictures are drawn without it"
+            problems.append(_missing(name, places, _NOT_FOUND))
         except BadResultError as error:
             what = f"cannot be used, and pictures are drawn without it: {error.what}"
-        todo = f"put {name}{_ENDING} into one of: {', '.join(map(str, places))}"
-        problems.append(Problem(f"<lora:{name}>", what, todo, severity="warning"))
+            problems.append(_missing(name, places, what))
     return found, tuple(problems)
 
 
 def _find(name: str, folders: Sequence[Path]) -> FoundLora | None:
+    path = _place(name, folders)
+    return FoundLora(name, path, hashes(read_lora(path, todo=""))[1]) if path else None
+
+
+def _place(name: str, folders: Sequence[Path]) -> Path | None:
     if Path(name).name != name:
         return None
-    for folder in folders:
-        path = folder / f"{name}{_ENDING}"
-        if path.is_file():
-            return FoundLora(name, path, hashes(read_lora(path, todo="take it out of the prompt"))[1])
-    return None
+    paths = (folder / f"{name}{_ENDING}" for folder in folders)
+    return next((path for path in paths if path.is_file()), None)
+
+
+def _missing(name: str, folders: Sequence[Path], what: str) -> Problem:
+    todo = f"put {name}{_ENDING} into one of: {', '.join(map(str, folders))}"
+    return Problem(f"<lora:{name}>", what, todo, severity="warning")

@@ -34,8 +34,8 @@ class LoraTag:
 class Prompt:
     """One prompt to draw. `number`: its place in the list, from 1. `text`: without any <lora:…>.
 
-    `loras`: those it asks for, this run's own left out. `notes`: what of it is not drawn. `problems`: why it cannot be
-    drawn at all. The other fields are as those of drawing's Picture.
+    `loras`: those it asks for, this run's own left out. `embeddings`: those that its parameters list. `notes`: what of
+    it is not drawn. `problems`: why it cannot be drawn at all. The other fields are as those of drawing's Picture.
     """
 
     number: int
@@ -50,6 +50,7 @@ class Prompt:
     height: int
     clip_skip: int
     loras: tuple[LoraTag, ...] = ()
+    embeddings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     marked: str = field(default="", repr=False)
@@ -104,6 +105,7 @@ def _read(text: str, index: int, samples: SamplesConfig, project: str) -> Prompt
         height=size[1],
         clip_skip=said.clip_skip if "Clip skip" in said.settings else samples.sample_clip_skip,
         loras=(*loras, *others),
+        embeddings=tuple(each.name for each in said.embeddings),
         notes=(*notes, *more, *_notes(said, samples)),
         problems=(*_problems(said, size, index), *_sampler_problems(said, chosen, samples, index)),
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from kohya_wrap._version import __version__
 from kohya_wrap.results.parameters import Parameters, to_text
 from kohya_wrap.results.publish import Lora
+from kohya_wrap.results.samples.embeddings import FoundEmbedding
 from kohya_wrap.results.samples.loras import FoundLora
 from kohya_wrap.results.samples.prompts import Prompt
 
@@ -24,7 +25,12 @@ class Base:
 
 
 def parameters_text(
-    prompt: Prompt, base: Base, *, own: tuple[Lora, float] | None, others: Sequence[tuple[FoundLora, float]] = ()
+    prompt: Prompt,
+    base: Base,
+    *,
+    own: tuple[Lora, float] | None,
+    others: Sequence[tuple[FoundLora, float]] = (),
+    embeddings: Sequence[FoundEmbedding] = (),
 ) -> str:
     """Give the text for one picture; `own`: the run's LoRA with its weight, None for the base model alone."""
     named = [(lora.name, lora.tensors_sha256) for lora, _ in others]
@@ -47,6 +53,7 @@ def parameters_text(
         "Clip skip": str(prompt.clip_skip) if prompt.clip_skip > 1 else "",
         "RNG": "CPU",
         "Lora hashes": ", ".join(f"{name}: {sha256[:_LORA_DIGITS]}" for name, sha256 in named),
+        "TI hashes": ", ".join(f"{each.name}: {each.sha256[:_LORA_DIGITS]}" for each in embeddings),
         "Version": f"kohya_wrap {__version__}",
     }
     said = {key: value for key, value in settings.items() if value}
