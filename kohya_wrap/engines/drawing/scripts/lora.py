@@ -32,7 +32,7 @@ class Loras:
     def __init__(self, unet: nn.Module, text_encoder: nn.Module) -> None:
         self._modules = {**_named("lora_unet_", unet), **_named("lora_te_", text_encoder)}
         self._originals: dict[str, torch.Tensor] = {}
-        self._applied: Wanted = ()
+        self._applied: Wanted | None = ()
 
     def problems(self, path: Path) -> Iterator[tuple[str, str, str]]:
         """Say what keeps a LoRA from being added, from its header alone."""
@@ -62,26 +62,35 @@ class Loras:
 
     def apply(self, wanted: Wanted) -> None:
         """Make the weights the original ones with these LoRAs added, each (file, weight). Raises Refused."""
-        if tuple(wanted) == tuple(self._applied):
+        if tuple(wanted) == self._applied:
             return
-        self.restore()
-        files = [(_by_module(_load(path)), weight, path) for path, weight in wanted]
-        self._applied = tuple(wanted)
-        for name in dict.fromkeys(name for modules, _, _ in files for name in modules):
+        files = [(path, _by_module(_load(path)), weight) for path, weight in wanted]
+        self._applied = None
+        names = dict.fromkeys(name for _, modules, _ in files for name in modules)
+        self._restore([name for name in self._originals if name not in names])
+        for name in names:
             target = self._modules[name].weight.data
-            self._originals[name] = target.clone()
+            if name not in self._originals:
+                self._originals[name] = target.clone()
+            updates = [
+                _checked(name, path, modules[name], target, weight)
+                for path, modules, weight in files
+                if name in modules
+            ]
             # Summed in fp32, so that fp16 rounds once.
-            total = target.float()
-            for modules, weight, path in files:
-                if name in modules:
-                    total = total + weight * _checked(name, modules[name], target, path)
+            total = updates[0]
+            for each in (*updates[1:], self._originals[name]):
+                total += each
             target.copy_(total)
+        self._applied = tuple(wanted)
 
     def restore(self) -> None:
         """Make the weights the original ones, bit by bit."""
-        for name, original in self._originals.items():
-            self._modules[name].weight.data.copy_(original)
-        self._originals, self._applied = {}, ()
+        self.apply(())
+
+    def _restore(self, names: Sequence[str]) -> None:
+        for name in names:
+            self._modules[name].weight.data.copy_(self._originals.pop(name))
 
 
 def check_files(paths: Sequence[Path]) -> Iterator[tuple[str, str, str]]:
@@ -95,18 +104,19 @@ def check_files(paths: Sequence[Path]) -> Iterator[tuple[str, str, str]]:
             yield f"this is not a whole .safetensors file: {error}", str(path), "copy or train it again"
 
 
-def update_of(parts: Tensors, shape: torch.Size) -> torch.Tensor:
-    """Give what a module's LoRA adds to a weight of that shape, at weight 1, in fp32."""
+def update_of(parts: Tensors, shape: torch.Size, weight: float = 1.0) -> torch.Tensor:
+    """Give what a module's LoRA adds to a weight of that shape, in fp32."""
     parts = {name: part.float() for name, part in parts.items()}
-    rank = parts["hada_w1_b" if "hada_w1_b" in parts else "lora_down.weight"].shape[0]
-    alpha = float(parts["alpha"]) if "alpha" in parts else float(rank)
-    return (_product(parts) * (alpha / rank)).reshape(shape)
+    small, other = ("hada_w1_a", "hada_w1_b") if "hada_w1_a" in parts else ("lora_up.weight", "lora_down.weight")
+    scale = float(parts["alpha"]) / parts[other].shape[0] if "alpha" in parts else 1.0
+    # The factor goes to one of the small matrices: the product is as large as the weight itself.
+    return _product({**parts, small: parts[small] * (scale * weight)}).reshape(shape)
 
 
 def _product(parts: Tensors) -> torch.Tensor:
     """Multiply a module's matrices, without alpha. Raises KeyError or RuntimeError where they do not fit together."""
     if "hada_w1_a" in parts:
-        return _half(parts, "1") * _half(parts, "2")
+        return _half(parts, "1").mul_(_half(parts, "2"))
     up, down = parts["lora_up.weight"].flatten(1), parts["lora_down.weight"].flatten(1)
     if "lora_mid.weight" in parts:
         return torch.einsum("o i, i j k l, j m -> o m k l", up, parts["lora_mid.weight"], down)
@@ -129,12 +139,11 @@ def _fits(shapes: Mapping[str, tuple[int, ...]], weight: torch.Tensor) -> bool:
     return product.shape[0] == weight.shape[0] and product.numel() == weight.numel()
 
 
-def _checked(name: str, parts: Tensors, target: torch.Tensor, path: Path) -> torch.Tensor:
-    update = update_of({key: part.to(target.device) for key, part in parts.items()}, target.shape)
-    if not bool(update.isfinite().all()):
+def _checked(name: str, path: Path, parts: Tensors, target: torch.Tensor, weight: float) -> torch.Tensor:
+    if not all(bool(part.isfinite().all()) for part in parts.values()):
         what = f"{name} is not finite: the training went wrong"
         raise Refused((what, str(path), "draw an earlier epoch, and train with a lower learning rate"))
-    return update
+    return update_of({key: part.to(target.device) for key, part in parts.items()}, target.shape, weight)
 
 
 def _named(prefix: str, model: nn.Module) -> dict[str, nn.Module]:
