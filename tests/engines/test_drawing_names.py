@@ -55,11 +55,11 @@ def test_no_schedule_is_automatic() -> None:
 
 def test_unknown_names_are_told_with_all_that_are_known() -> None:
     """One problem for the sampler, one for the schedule, each with the list."""
-    sampler, schedule = sampler_problems("Restart", "Beta", where="samples.sampler")
+    sampler, schedule = sampler_problems("Restart", "Turbo", where="samples.sampler")
     assert sampler.where == "samples.sampler"
     assert sampler.what == "no sampler is called 'Restart'"
     assert "Euler, Euler a, LMS" in sampler.todo
-    assert schedule.what == "no schedule is called 'Beta'"
+    assert schedule.what == "no schedule is called 'Turbo'"
     assert "Karras" in schedule.todo
 
 

@@ -55,6 +55,14 @@ def test_schedules_are_those_of_diffusers(facts: Facts, name: str) -> None:
     assert facts["sigmas"]["schedules"][name] == pytest.approx(facts["schedules_of_diffusers"][name], rel=1e-4)
 
 
+def test_the_beta_schedule_has_the_quantiles_of_its_distribution(facts: Facts) -> None:
+    """Number by number what scipy, which the wrapper has for other things, gives for Beta(0.6, 0.6)."""
+    beta = pytest.importorskip("scipy.stats").beta
+    lowest, highest, _ = facts["levels"]
+    expected = [lowest + float(beta.ppf(1 - step / 9, 0.6, 0.6)) * (highest - lowest) for step in range(10)]
+    assert facts["sigmas"]["schedules"]["Beta"] == pytest.approx([*expected, 0], rel=1e-4)
+
+
 def test_every_schedule_falls_from_much_noise_to_none(facts: Facts) -> None:
     """As many sigmas as steps, each smaller than the one before, and a 0."""
     schedules = facts["sigmas"]["schedules"]

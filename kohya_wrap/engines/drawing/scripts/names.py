@@ -38,7 +38,7 @@ SAMPLERS = (
 
 SCHEDULES = (
     *("Automatic", "Uniform", "Karras", "Exponential", "Polyexponential", "SGM Uniform"),
-    *("KL Optimal", "Align Your Steps", "Simple", "Normal", "DDIM"),
+    *("KL Optimal", "Align Your Steps", "Simple", "Normal", "DDIM", "Beta"),
 )
 _OTHER_NAMES = {"pndm": "plms", "unipc bh1": "unipc", "dpm++ 2s ancestral": "dpm++ 2s a", "euler ancestral": "euler a"}
 
