@@ -118,6 +118,11 @@ class RunPaths:
         return self.folder / "output"
 
     @property
+    def sample_prompts(self) -> Path:
+        """The prompts that sd-scripts draws while it trains, as JSON."""
+        return self.folder / "sample_prompts.json"
+
+    @property
     def samples(self) -> Path:
         """Test pictures, and the grid of them."""
         return self.folder / "samples"

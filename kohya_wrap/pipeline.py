@@ -29,7 +29,7 @@ from kohya_wrap.families.memory import memory_problems
 from kohya_wrap.files import output_error, write_whole
 from kohya_wrap.launch.signals import raise_on_stop_signals
 from kohya_wrap.paths import CachePaths, ProjectPaths, RunPaths
-from kohya_wrap.planning import Findings, Plan, Provided, family_of, sample_problems
+from kohya_wrap.planning import Findings, Plan, Provided, engine_prompt, family_of, sample_problems
 from kohya_wrap.preparing import Steps, do_steps
 from kohya_wrap.presets import LoadedPreset
 from kohya_wrap.record import RunRecord
@@ -47,6 +47,7 @@ from kohya_wrap.sd_scripts import (
     dataset_toml,
     plan_steps,
     read_overrides,
+    sample_prompts_json,
     training_toml,
 )
 from kohya_wrap.sd_scripts.job import Continuation, Overrides, TrainingJob
@@ -239,6 +240,7 @@ def write_toml(planned: Plan, out: Path) -> tuple[Path, Path]:
     _make_folder(run_paths.folder)
     write_whole(run_paths.training_config, training_toml(job))
     write_whole(run_paths.dataset_config, dataset_toml(job))
+    _write_prompts(run_paths, planned)
     return run_paths.training_config, run_paths.dataset_config
 
 
@@ -246,6 +248,14 @@ def _write_files(job: TrainingJob, planned: Plan) -> None:
     write_whole(job.run.training_config, training_toml(job))
     write_whole(job.run.dataset_config, dataset_toml(job))
     write_whole(job.run.accelerate_config, accelerate_yaml(job.choices, planned.config.engine.gpu_ids))
+    _write_prompts(job.run, planned)
+
+
+def _write_prompts(run_paths: RunPaths, planned: Plan) -> None:
+    """Write the prompts that the engine is to draw while it trains, where it is."""
+    if planned.config.samples.draws_while_training:
+        prompts = read_prompts(planned.config.samples, planned.config.setup.project_name)
+        write_whole(run_paths.sample_prompts, sample_prompts_json(map(engine_prompt, prompts)))
 
 
 def _new_run(project: ProjectPaths) -> RunPaths:

@@ -20,6 +20,7 @@ from kohya_wrap.results.samples import places
 from kohya_wrap.results.samples.embeddings import find_embeddings
 from kohya_wrap.results.samples.loras import lora_problems
 from kohya_wrap.results.samples.prompts import Prompt, prompt_problems
+from kohya_wrap.sd_scripts import SamplePrompt
 from kohya_wrap.sd_scripts.job import Continuation, Overrides, StepPlan, TrainingJob
 
 EXAMPLE_RUN = "RUN"
@@ -38,6 +39,20 @@ def kept_epochs(config: TrainConfig, steps: StepPlan) -> tuple[int, ...]:
     return tuple(epochs[-keep:] if keep else epochs)
 
 
+def engine_prompt(prompt: Prompt) -> SamplePrompt:
+    """Give a prompt as sd-scripts draws it while it trains: with the LoRA as it is then, at weight 1."""
+    return SamplePrompt(
+        prompt=prompt.text.strip(),
+        negative_prompt=prompt.negative_prompt,
+        seed=prompt.seed,
+        steps=prompt.steps,
+        cfg_scale=prompt.cfg_scale,
+        sampler=prompt.sampler,
+        width=prompt.width,
+        height=prompt.height,
+    )
+
+
 def sample_problems(
     config: TrainConfig, project: ProjectPaths, steps: StepPlan, prompts: tuple[Prompt, ...]
 ) -> tuple[Problem, ...]:
@@ -45,6 +60,9 @@ def sample_problems(
     found = list(prompt_problems(prompts))
     found += lora_problems(prompts, places.lora_folders(project, config.samples))
     found += find_embeddings(prompts, places.embedding_folders(project, config.samples))[1]
+    if config.samples.while_training and not prompts:
+        todo = "write samples.prompts, or leave it out"
+        found.append(Problem("samples.while_training", "there is no prompt to draw", todo, severity="warning"))
     if prompts and steps.epochs and not isinstance(config.samples.epochs, str):
         absent = sorted(set(config.samples.epochs) - set(kept_epochs(config, steps)))
         if absent:

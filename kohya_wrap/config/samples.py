@@ -58,6 +58,10 @@ class SamplesConfig(Table):
     """Epochs to draw, one row of the grid each: "last", "all" or a list of numbers from 1.
     Default: "last". Source: kohya_wrap."""
 
+    while_training: bool = False
+    """Let sd-scripts draw the prompts, too, whenever it saves an epoch: into the run's folder output/sample. It knows
+    fewer samplers, and takes the nearest. Default: false. Source: sd-scripts, sample_every_n_epochs."""
+
     lora_folders: Strings = ()
     """Where other LoRAs are that a prompt asks for by <lora:NAME:WEIGHT>, next to the outputs of all projects.
     Default: none. Source: kohya_wrap."""
@@ -69,3 +73,8 @@ class SamplesConfig(Table):
     draw_with: Literal["diffusers", "webui", "comfyui"] = "diffusers"
     """What draws: diffusers in the engine's environment, or a server of A1111 or ComfyUI.
     Default: "diffusers". Source: kohya_wrap."""
+
+    @property
+    def draws_while_training(self) -> bool:
+        """Whether the engine itself is to draw."""
+        return self.while_training and bool(self.prompts)

@@ -46,6 +46,7 @@ HONOURED_VALUES: Mapping[str, tuple[object, ...]] = {
     "engine.max_data_loader_n_workers": (-1, 0),
     "engine.fidelity": ("hardware",),
     "engine.cache_latents": (True,),
+    "samples.while_training": (False,),
     "extras.override_config_file": ("",),
     "extras.override_dataset_config_file": ("",),
 }

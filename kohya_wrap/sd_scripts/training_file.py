@@ -7,6 +7,7 @@ from kohya_wrap.sd_scripts.differences import DIFFERENCES
 from kohya_wrap.sd_scripts.job import TrainingJob
 from kohya_wrap.sd_scripts.notebook_values import Section, notebook_training
 from kohya_wrap.sd_scripts.option_owners import PATH_OPTIONS
+from kohya_wrap.sd_scripts.sample_prompts import sample_options
 from kohya_wrap.sd_scripts.toml_text import render
 
 OWN_SECTION = "kohya_wrap"
@@ -27,7 +28,7 @@ def training_toml(job: TrainingJob) -> str:
         for difference in DIFFERENCES:
             put(sections, difference.section, difference.key, difference.value(job))
     _put_model_parts(sections, job)
-    for key, value in _going_on(job).items():
+    for key, value in (_going_on(job) | sample_options(job)).items():
         put(sections, "training_arguments", key, value)
     for key, value in job.family.fixed_arguments.items():
         put(sections, "model_arguments", key, value)
@@ -109,4 +110,6 @@ def _own_values(job: TrainingJob) -> Section:
         "console_log_simple": True,
     }
     parts = {"vae": job.vae, "tokenizer_cache_dir": job.tokenizer_dir}
-    return own | _going_on(job) | {key: str(path) for key, path in parts.items() if path is not None}
+    return (
+        own | _going_on(job) | sample_options(job) | {key: str(path) for key, path in parts.items() if path is not None}
+    )

@@ -168,6 +168,9 @@ SHAPES: Mapping[str, Shape] = {
             },
         }
     ),
+    "draws-while-training": Shape(
+        {"samples": {"prompts": ["a wolf"], "while_training": True}, "steps": {"save_every_n_epochs": 2}}
+    ),
     "strange-paths": Shape(
         {"sd_scripts": {"training_comment": STRANGE_NAME}},
         root=Path("/home/me") / STRANGE_NAME,

@@ -96,7 +96,7 @@ def test_what_the_files_contain_is_owned(golden_keys: set[str]) -> None:
         golden_keys
         - FIELDS.keys()
         - OURS.keys()
-        - {"network_args", "v_parameterization", "prior_loss_weight"}
+        - {"network_args", "v_parameterization", "prior_loss_weight", "sample_every_n_epochs"}
         - PATH_OPTIONS
     )
     assert free == set()
