@@ -231,6 +231,18 @@ def test_pictures_are_drawn_in_half_precision_too(facts: Facts) -> None:
     assert facts["half"] == {"notes": [], "left": ["half.png"]}
 
 
+def test_what_runs_out_is_told(facts: Facts) -> None:
+    """The disk with the file, memory of the GPU and of the machine; an error of another kind keeps its traceback."""
+    assert facts["ran_out"] == [
+        "the disk is full /pictures/a.png",
+        "memory ran out: CUDA out of memory. Tried to allocate 20 MiB. ",
+        "memory ran out: [enforce fail at alloc_cpu.cpp:121] DefaultCPUAllocator: can't allocate memory ",
+        "memory ran out: MemoryError ",
+        "",
+        "",
+    ]
+
+
 def test_another_vae_takes_the_place_of_the_bases(facts: Facts) -> None:
     """A VAE that was given is the one that decodes."""
     assert facts["vae_folder"] is True

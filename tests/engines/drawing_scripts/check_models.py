@@ -1,11 +1,13 @@
 """The model itself: what it predicts, half precision, and base models that are none."""
 
+import errno
 from pathlib import Path
 from types import SimpleNamespace
 
 import torch
 from base import _alphas, load_base
 from denoising import Denoiser, Guidance
+from draw import what_ran_out
 from drawing import Drawing
 from lines import Refused
 from pixels import decode
@@ -122,6 +124,20 @@ def _said(what: object) -> str:
     except Refused as refused:
         return refused.problems[0][0]
     return ""
+
+
+def check_ran_out(_: Path) -> list[str]:
+    """What is said of errors of the system and of torch; nothing of those that have another cause."""
+    errors = (
+        OSError(errno.ENOSPC, "No space left on device", "/pictures/a.png"),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 MiB."),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:121] DefaultCPUAllocator: can't allocate memory"),
+        MemoryError(),
+        PermissionError(errno.EACCES, "Permission denied", "/pictures/a.png"),
+        RuntimeError("mat1 and mat2 shapes cannot be multiplied"),
+    )
+    refused = [what_ran_out(error) for error in errors]
+    return [" ".join(each.problems[0][:2]) if each else "" for each in refused]
 
 
 def check_vae_folder(work: Path) -> bool:

@@ -42,12 +42,15 @@ def main(job: dict[str, Any]) -> None:
 
 
 def _drawn(drawing: Any, picture: dict[str, Any]) -> list[str]:
+    """Draw one, and name it where what is refused has no other place."""
     try:
         return drawing.draw(picture)
-    except Refused as refused:
-        raise Refused(
-            *((what, where or picture["target"], todo) for what, where, todo in refused.problems)
-        ) from refused
+    except (Refused, OSError, MemoryError, RuntimeError) as error:
+        refused = error if isinstance(error, Refused) else what_ran_out(error)
+        if refused is None:
+            raise
+        named = [(what, where or picture["target"], todo) for what, where, todo in refused.problems]
+        raise Refused(*named) from error
 
 
 def _refuse(problems: list[tuple[str, str, str]]) -> None:
@@ -55,8 +58,8 @@ def _refuse(problems: list[tuple[str, str, str]]) -> None:
         raise Refused(*problems)
 
 
-def _said(error: Exception) -> Refused | None:
-    """Give what ran out, where an error says so."""
+def what_ran_out(error: Exception) -> Refused | None:
+    """Give what to tell where an error says that the disk or memory is full, else None."""
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return Refused(("the disk is full", str(error.filename or ""), "free some space and draw again"))
     if isinstance(error, MemoryError) or any(words in str(error).lower() for words in _MEMORY):
@@ -72,7 +75,7 @@ if __name__ == "__main__":
         tell_refused(refused)
         sys.exit(REFUSED)
     except (OSError, MemoryError, RuntimeError) as error:
-        said = _said(error)
+        said = what_ran_out(error)
         if said is None:
             raise
         tell_refused(said)
