@@ -21,6 +21,10 @@ from PIL import Image, PngImagePlugin
 from kohya_wrap import KohyaWrapError
 from kohya_wrap.base_models.header import read_header
 from kohya_wrap.dataset.archives import unpack
+from kohya_wrap.dataset.boorus import BOORUS, Keys
+from kohya_wrap.dataset.boorus.answers import read_page
+from kohya_wrap.dataset.verbs.scrape import caption_text
+from kohya_wrap.dataset.verbs.scrape_search import ScrapeOptions, Search
 from kohya_wrap.launch import Outcome, OutputLine
 from kohya_wrap.launch.lines import LineSplitter
 from kohya_wrap.presets import load
@@ -184,6 +188,17 @@ def picture_archive(data: bytes) -> None:
         unpack(file, file.parent / "inner")
 
 
+def booru(data: bytes) -> None:
+    """Read an answer as each board's, choose among its posts, and write their captions."""
+    for board in BOORUS.values():
+        with suppress(KohyaWrapError):
+            search = Search(ScrapeOptions("tiger", board.name))
+            search.take(read_page(data, board, Keys()).posts)
+            for choice in search.choices:
+                assert "/" not in choice.name
+                caption_text(choice.post).encode()
+
+
 def _png(text: str, key: str = "parameters") -> bytes:
     info = PngImagePlugin.PngInfo()
     info.add_text(key, text)
@@ -256,6 +271,17 @@ def _logs() -> Iterable[bytes]:
         yield from (data[:3000], data[-3000:])
 
 
+_POST = {"id": 1, "width": 64, "height": 48, "md5": "0" * 32, "parent_id": 0, "source": "", "score": 1}
+_URLS = {"file_url": "https://example.org/1.png", "sample_url": "", "large_file_url": None}
+_TAGS = {"tags": "a_b ^_^", "tag_string_general": "a_b", "tag_string_character": ""}
+_GELBOORU = {"@attributes": {"count": 1}, "post": [{**_POST, **_URLS, **_TAGS}]}
+_DANBOORU = [{**_POST, **_URLS, **_TAGS, "image_width": 64, "image_height": 48}]
+_E621_FILES = {"file": {**_POST, "url": "https://example.org/1.png"}, "sample": {"url": None}, "score": {"total": 1}}
+_E621_TAGS = {"tags": {"species": ["tiger"]}, "relationships": {"parent_id": None}, "sources": [""], "flags": {}}
+_BOORUS = tuple(
+    json.dumps(answer).encode()
+    for answer in (_GELBOORU, _DANBOORU, {"posts": [{"id": 1, **_E621_FILES, **_E621_TAGS}]})
+)
 _MANIFEST = json.dumps({"format": 1, "files": {"run.json": "0" * 64}}).encode()
 _PICTURES = {"a.png": _saved("PNG"), "b/../../c.txt": b"x", "/d.txt": b"y", "e.txt": b"z" * 500}
 TARGETS = {
@@ -274,6 +300,9 @@ TARGETS = {
     "run-record": Target(run_record, (_record(),), json=_record()),
     "run-archive": Target(run_archive, _zips({"manifest.json": _MANIFEST, "run.json": b"{}"})),
     "comfy": Target(picture, (_png(_COMFY, "prompt"),), json=_COMFY.encode(), pack=_comfy_png),
+    "gelbooru": Target(booru, _BOORUS, json=_BOORUS[0]),
+    "danbooru": Target(booru, _BOORUS, json=_BOORUS[1]),
+    "e621": Target(booru, _BOORUS, json=_BOORUS[2]),
     "picture-archive": Target(picture_archive, _zips(_PICTURES)),
 }
 

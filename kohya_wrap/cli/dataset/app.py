@@ -10,6 +10,7 @@ from kohya_wrap.cli.dataset.expand import expand
 from kohya_wrap.cli.dataset.history import history, undo
 from kohya_wrap.cli.dataset.new import new
 from kohya_wrap.cli.dataset.scan import scan
+from kohya_wrap.cli.dataset.scrape import scrape
 from kohya_wrap.cli.dataset.shrink import shrink
 from kohya_wrap.cli.dataset.tag import tag
 from kohya_wrap.cli.dataset.tags import tags
@@ -21,6 +22,7 @@ for verb in (
     new,
     add,
     scan,
+    scrape,
     dedupe,
     clean,
     shrink,
