@@ -85,6 +85,9 @@ class Studio:
 
     def drawer(self, embeddings: Mapping[str, FoundEmbedding] = MappingProxyType({})) -> Drawer:
         """Give what draws. Raises DrawingError, EngineError where something it needs is not there."""
+        if self.samples.draw_with != "diffusers":
+            what = f"this version cannot draw with {self.samples.draw_with}"
+            raise DrawingError(what, where="samples.draw_with", todo='set it to "diffusers"')
         tokenizers = self._trained_with("tokenizer_cache_dir")
         family = FAMILIES.get(self.record.base_model.family)
         found = find_tokenizers(family, cache=self.cache) if family else None

@@ -2,6 +2,7 @@
 
 from kohya_wrap.cli.output import size_text
 from kohya_wrap.planning import EXAMPLE_RUN, Plan
+from kohya_wrap.sampling import MOST_UNASKED
 
 
 def plan_rows(plan: Plan) -> list[tuple[str, str]]:
@@ -83,4 +84,6 @@ def _samples(plan: Plan) -> str:
     weights = ", ".join(f"{weight:g}" for weight in samples.weights)
     prompts = "1 prompt" if len(plan.samples) == 1 else f"{len(plan.samples)} prompts"
     pictures = "1 picture" if count == 1 else f"{count} pictures"
+    if count > MOST_UNASKED:
+        return f"{pictures}, more than {MOST_UNASKED}: none is drawn unasked; `kohya-wrap lora grid` draws them"
     return f"{pictures} afterwards: {prompts}, epochs: {epochs}, weights {weights}, by {samples.draw_with}"

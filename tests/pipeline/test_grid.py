@@ -200,3 +200,5 @@ def test_check_says_what_will_be_drawn_and_what_not(tmp_path: Path) -> None:
     assert refused.returncode == 10
     assert "samples.sampler: no sampler is called 'Magic'" in refused.stderr
     assert "the run leaves no LoRA of epoch 9" in refused.stderr
+    many = ", ".join(str(number) for number in range(1, 200))
+    assert "796 pictures, more than 500" in check(f"samples.weights=[{many}]").stdout

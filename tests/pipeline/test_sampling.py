@@ -252,6 +252,13 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
     assert (len(painter.asked[0]), len(samples.pictures)) == (EACH - 3, EACH)
 
 
+def test_the_base_alone_has_one_row(tmp_path: Path) -> None:
+    """Weight 0 and nothing else: one picture, whatever the epochs."""
+    easel = set_up(with_samples(make_run(tmp_path), weights=(0.0,)))
+    assert [len(block.rows) for block in easel.blocks] == [1]
+    assert len(easel.todo) == 1
+
+
 def test_progress_is_told(tmp_path: Path) -> None:
     """From 0 to the number that is missing."""
     events: list[Event] = []

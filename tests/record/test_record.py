@@ -1,5 +1,6 @@
 """run.json is written whole, read back equal, and never claims that a dead run is running."""
 
+import json
 import os
 import subprocess
 import sys
@@ -93,6 +94,15 @@ def test_a_later_versions_extra_fields_are_ignored(tmp_path: Path) -> None:
     write_record(record(tmp_path), path)
     path.write_text(path.read_text().replace('"format": 1,', '"format": 1, "new": {"a": 1},', 1))
     assert read_record(path).id == tmp_path.name
+
+
+def test_an_earlier_versions_record_has_no_pictures(tmp_path: Path) -> None:
+    """run.json of before there were test pictures reads with none."""
+    content = json.loads(record(tmp_path).model_dump_json())
+    del content["samples"]
+    path = tmp_path / "run.json"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    assert read_record(path).samples.pictures == ()
 
 
 def test_runs_are_found_in_both_layouts_oldest_first(tmp_path: Path) -> None:

@@ -54,4 +54,5 @@ def _rows(record: RunRecord) -> list[tuple[str, str]]:
     if record.error is not None:
         rows.append(("error", record.error.message))
     rows += [("LoRA", f"{lora.path}  {size_text(lora.size)}  {lora.steps} steps") for lora in record.loras]
+    rows += [("grid", path) for path in record.samples.grids]
     return rows + [("warning", text) for text in record.warnings]
