@@ -37,7 +37,7 @@ from kohya_wrap.record.model import ContinuedEntry
 from kohya_wrap.recording import Recording
 from kohya_wrap.results.losses import StepLoss
 from kohya_wrap.results.publish import Lora
-from kohya_wrap.results.samples.prompts import read_prompts
+from kohya_wrap.results.samples.prompts import Prompt, read_prompts
 from kohya_wrap.sampling import Samples, after_training
 from kohya_wrap.sd_scripts import (
     accelerate_yaml,
@@ -104,7 +104,7 @@ def plan(
     files, file_problems = _read_files(config, base_folder)
     steps = plan_steps(config, prepared, choices, files)
     too_long = check_total_steps(steps.total_steps, config.steps.max_total_steps)
-    samples = read_prompts(config.samples, config.setup.project_name)
+    samples = _prompts(config)
     findings = Findings(
         preset=(*loaded.warnings, *file_problems, *too_long, *sample_problems(config, project, steps, samples)),
         dataset=tuple(problem for problem in prepared.findings if not wanted.cures(problem)),
@@ -254,8 +254,13 @@ def _write_files(job: TrainingJob, planned: Plan) -> None:
 def _write_prompts(run_paths: RunPaths, planned: Plan) -> None:
     """Write the prompts that the engine is to draw while it trains, where it is."""
     if planned.config.samples.draws_while_training:
-        prompts = read_prompts(planned.config.samples, planned.config.setup.project_name)
-        write_whole(run_paths.sample_prompts, sample_prompts_json(map(engine_prompt, prompts)))
+        prompts = map(engine_prompt, _prompts(planned.config))
+        write_whole(run_paths.sample_prompts, sample_prompts_json(prompts))
+
+
+def _prompts(config: TrainConfig) -> tuple[Prompt, ...]:
+    tag = config.dataset.activation_tag
+    return read_prompts(config.samples, config.setup.project_name, activation_tag=tag)
 
 
 def _new_run(project: ProjectPaths) -> RunPaths:

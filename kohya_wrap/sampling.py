@@ -88,7 +88,7 @@ def set_up(studio: Studio, *, lora_folders: Iterable[Path] = ()) -> Easel:
         raise DrawingError("there is no prompt to draw", where=f"{record.id}: samples.prompts", todo=todo)
     if not record.loras:
         raise DrawingError("the run left no LoRA to draw with", where=record.id)
-    prompts = read_prompts(samples, record.project)
+    prompts = read_prompts(samples, record.project, activation_tag=studio.activation_tag)
     others, missing = find_loras(prompts, (*lora_folders, *places.lora_folders(studio.project, samples)))
     embeddings, unknown = find_embeddings(prompts, places.embedding_folders(studio.project, samples))
     rows = rows_of(studio.loras, samples.epochs if any(samples.weights) else "last")

@@ -71,6 +71,12 @@ class Studio:
         return next((path for path in paths if path.is_file()), None)
 
     @property
+    def activation_tag(self) -> str:
+        """The tag that calls what the run has learnt; empty for none."""
+        table = self.record.preset.resolved.get("dataset")
+        return str(table.get("activation_tag", "")) if isinstance(table, Mapping) else ""
+
+    @property
     def project(self) -> ProjectPaths:
         """The paths of the run's project."""
         above = (*self.paths.folder.parents, Path())

@@ -16,7 +16,7 @@ class SamplesConfig(Table):
 
     prompts: Strings = ()
     """Prompts to draw, each plain or as A1111 text with its parameters, which go before the fields below.
-    Default: none. Source: kohya_wrap."""
+    {activation_tag} stands for dataset.activation_tag. Default: none. Source: kohya_wrap."""
 
     negative_prompt: str = ""
     """What a picture should not show, for prompts that do not say.

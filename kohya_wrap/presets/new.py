@@ -15,7 +15,7 @@ from kohya_wrap.presets.load import LoadedPreset, load
 from kohya_wrap.presets.names import fields_by_table, table_names
 from kohya_wrap.presets.show import toml_key, toml_text
 
-SHOWN = ("setup", "processing", "steps", "learning", "structure", "optimizer", "dataset")
+SHOWN = ("setup", "processing", "steps", "learning", "structure", "optimizer", "dataset", "samples")
 """The tables most people use."""
 
 

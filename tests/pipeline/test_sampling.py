@@ -137,6 +137,14 @@ def test_the_drawer_gets_prompts_without_tags(tmp_path: Path) -> None:
     assert [(lora.name, lora.weight) for lora in picture.loras] == [("tiger-03", 0.25)]
 
 
+def test_the_tag_of_the_run_is_put_in_its_place(tmp_path: Path) -> None:
+    """{activation_tag} is what the run was trained with."""
+    studio = with_samples(make_run(tmp_path), prompts=("a {activation_tag}",), weights=(0,))
+    preset = studio.record.preset.model_copy(update={"resolved": {"dataset": {"activation_tag": "my wolf"}}})
+    (picture,) = set_up(replace(studio, record=studio.record.with_(preset=preset))).todo
+    assert picture.prompt == "a my wolf"
+
+
 def test_another_lora_of_a_prompt_is_found(tmp_path: Path) -> None:
     """In another project's output, by its name; it is drawn at weight 0 of the run's own, too."""
     studio = with_samples(make_run(tmp_path), prompts=("a wolf <lora:style:0.6> <lora:gone:1>",), epochs="last")

@@ -117,6 +117,15 @@ def test_a_prompt_that_cannot_be_drawn_is_a_warning(settings: str, said: str) ->
     assert (problem.where, problem.severity) == ("samples.prompts, number 1", "warning")
 
 
+@pytest.mark.parametrize(
+    ("tag", "prompt"), [("my wolf", "a wolf, my wolf, sitting, my wolf"), ("", "a wolf, sitting, ")]
+)
+def test_the_activation_tag_has_a_place(tag: str, prompt: str) -> None:
+    """A preset's prompt fits whoever extends it; without a tag its comma goes, too."""
+    samples = SamplesConfig(prompts=("a wolf, {activation_tag}, sitting, {activation_tag}",))
+    assert read_prompts(samples, "tiger", activation_tag=tag)[0].text == prompt.strip()
+
+
 def test_an_empty_prompt_is_said() -> None:
     """Nothing to draw."""
     assert "it is empty" in read(" \n ").problems[0].what

@@ -13,6 +13,9 @@ from kohya_wrap.results.parameters.types import number
 _TAG = re.compile(r"<(lora|lyco|lycoris|hypernet):([^<>:\n]{1,300})((?::[^<>:\n]{0,100}){0,6})>", re.IGNORECASE)
 _OWN = "<\0>"
 """Stands in a text where the tag of this run's LoRA stood."""
+ACTIVATION_TAG = "{activation_tag}"
+"""Stands in a prompt for the tag that calls the character."""
+_NO_TAG = re.compile(r"\{activation_tag\},?[ \t]*")
 _SIDE = 8
 _MOST_STEPS = 150
 _LARGEST_SIDE = 4096
@@ -63,9 +66,15 @@ class Prompt:
         return " ".join(part for part in (self.text.strip(), others, own) if part)
 
 
-def read_prompts(samples: SamplesConfig, project: str) -> tuple[Prompt, ...]:
+def read_prompts(samples: SamplesConfig, project: str, *, activation_tag: str = "") -> tuple[Prompt, ...]:
     """Read every prompt of a table; `project` is the name by which prompts call this run's own LoRA."""
-    return tuple(_read(text, index, samples, project) for index, text in enumerate(samples.prompts, start=1))
+    texts = (_with_activation_tag(text, activation_tag) for text in samples.prompts)
+    return tuple(_read(text, index, samples, project) for index, text in enumerate(texts, start=1))
+
+
+def _with_activation_tag(text: str, tag: str) -> str:
+    """Put the tag in its place; where there is none, the comma behind it goes, too."""
+    return text.replace(ACTIVATION_TAG, tag) if tag else _NO_TAG.sub("", text)
 
 
 def prompt_problems(prompts: tuple[Prompt, ...]) -> tuple[Problem, ...]:
