@@ -27,6 +27,8 @@ from kohya_wrap.results.inspect import (
 VERBS = {
     "inspect": "kohya_wrap.cli.lora:inspect",
     "grid": "kohya_wrap.cli.lora_grid:grid",
+    "merge": "kohya_wrap.cli.lora_rework:merge",
+    "resize": "kohya_wrap.cli.lora_rework:resize",
 }
 
 lora_app = typer.Typer(

@@ -6,7 +6,7 @@ import mmap
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,13 +127,16 @@ def not_finite(lora: LoraFile) -> tuple[str, ...]:
     return tuple(bad)
 
 
-def write_with_metadata(lora: LoraFile, target: Path, changes: Mapping[str, str]) -> LoraFile:
-    """Write a LoRA again with some of its metadata changed, tensors byte for byte. Raises OSError."""
+def write_with_metadata(
+    lora: LoraFile, target: Path, changes: Mapping[str, str], *, without: Collection[str] = ()
+) -> LoraFile:
+    """Write a LoRA again with some of its metadata changed or left out, tensors byte for byte. Raises OSError."""
     tensors = {
         name: {"dtype": info.dtype, "shape": info.shape, "data_offsets": (info.begin, info.end)}
         for name, info in lora.tensors.items()
     }
-    header = json.dumps({"__metadata__": {**lora.metadata, **changes}, **tensors}, ensure_ascii=False).encode()
+    metadata = {name: value for name, value in {**lora.metadata, **changes}.items() if name not in without}
+    header = json.dumps({"__metadata__": metadata, **tensors}, ensure_ascii=False).encode()
     header += b" " * (-len(header) % 8)  # data begins at a multiple of 8, as safetensors writes it
     with lora.path.open("rb") as source, target.open("wb") as file:
         source.seek(lora.data_offset)
