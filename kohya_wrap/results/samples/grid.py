@@ -11,6 +11,7 @@ from kohya_wrap.dataset.verbs.reading import UNREADABLE, flattened, opened
 from kohya_wrap.dataset.verbs.sheet import FAINT, INK, LINE, PAPER, font, save_png
 from kohya_wrap.results.samples.cells import Block, Cell
 from kohya_wrap.results.samples.layout import LARGEST, MARGIN, Layout, Size, lay_out_block, row_name, wrapped
+from kohya_wrap.results.samples.letters import font_for
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -101,17 +102,21 @@ class _Painter:
         top = self._top + layout.height - len(layout.lines) * layout.leading
         for at, (line, faint) in enumerate(layout.lines):
             place = (MARGIN, top + at * layout.leading)
-            self._draw.text(place, line, FAINT if faint else INK, font=font(layout.text))
+            self._draw.text(place, line, FAINT if faint else INK, font=font_for(line, layout.text))
 
     def _title(self, text: str, left: int, width: int) -> None:
         room = width + self._layout.gap - 4
         size = next(
-            (size for size in range(self._layout.head, _SMALLEST_HEAD, -1) if font(size).getlength(text) <= room),
+            (
+                size
+                for size in range(self._layout.head, _SMALLEST_HEAD, -1)
+                if font_for(text, size).getlength(text) <= room
+            ),
             _SMALLEST_HEAD,
         )
-        (shown,) = wrapped(text, font(size).getlength, room, 1) or [""]
+        (shown,) = wrapped(text, font_for(text, size).getlength, room, 1) or [""]
         place = (left + width / 2, self._top + self._layout.top / 2 - 2)
-        self._draw.text(place, shown, INK, font=font(size), anchor="mm")
+        self._draw.text(place, shown, INK, font=font_for(shown, size), anchor="mm")
 
     def _cell(self, cell: Cell, corner: Size) -> None:
         shown = self._picture(cell)
@@ -123,9 +128,9 @@ class _Painter:
         self._draw.rectangle((*corner, corner[0] + width - 1, corner[1] + height - 1), PAPER, LINE)
         size = max(_SMALLEST_REASON, self._layout.head * 3 // 4)
         most = max(1, height // round(size * 1.35) - 1)
-        lines = "\n".join(wrapped(shown, font(size).getlength, width - size, most))
+        lines = "\n".join(wrapped(shown, font_for(shown, size).getlength, width - size, most))
         middle = (corner[0] + width / 2, corner[1] + height / 2)
-        self._draw.multiline_text(middle, lines, FAINT, font=font(size), anchor="mm", align="center")
+        self._draw.multiline_text(middle, lines, FAINT, font=font_for(lines, size), anchor="mm", align="center")
 
     def _picture(self, cell: Cell) -> "Image | str":
         """Give a cell's picture in its size, or why there is none; that of weight 0, which is in every row, once."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from kohya_wrap.dataset.verbs.sheet import font
 from kohya_wrap.results.samples.cells import Block
+from kohya_wrap.results.samples.letters import font_for
 
 MARGIN = 32
 LARGEST = (4000, 15_000)
@@ -129,7 +130,7 @@ def _lines(block: Block, model: str, size: int, width: int) -> Iterator[tuple[st
         (negative, _NEGATIVE_LINES, True),
         (settings, 3, True),
     ):
-        for line in wrapped(text, font(size).getlength, width, most):
+        for line in wrapped(text, font_for(text, size).getlength, width, most):
             yield line, faint
 
 
