@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 _SIGNS = frozenset("‘’“”…™")
 """What Pillow's own font has beside ASCII."""
+_REGULAR = (400, "normal", "regular")
 _NAMES = (
     *("DejaVu Sans", "Noto Sans CJK JP", "Noto Sans JP", "Source Han Sans", "IPAexGothic", "IPAGothic", "VL Gothic"),
     *("TakaoGothic", "Hiragino Sans", "Yu Gothic", "Meiryo", "MS Gothic", "WenQuanYi Micro Hei", "Noto Sans CJK SC"),
@@ -35,7 +36,8 @@ def _charmaps() -> "dict[str, frozenset[str]]":
     from matplotlib.font_manager import fontManager  # noqa: PLC0415
     from matplotlib.ft2font import FT2Font  # noqa: PLC0415
 
-    by_name = {entry.name: entry.fname for entry in fontManager.ttflist if entry.style == "normal"}
+    upright = [entry for entry in fontManager.ttflist if (entry.style, entry.stretch) == ("normal", "normal")]
+    by_name = {entry.name: entry.fname for entry in upright if entry.weight in _REGULAR}
     paths = [by_name[name] for name in _NAMES if name in by_name]
     return {path: frozenset(map(chr, FT2Font(path).get_charmap())) for path in paths}
 
