@@ -216,7 +216,8 @@ def after_training(studio: Studio, *, tell: Tell) -> tuple[Samples, RunRecord]:
         if len(easel.todo) > MOST_UNASKED:
             what = f"{len(easel.todo)} test pictures are more than {MOST_UNASKED}, and are not drawn unasked"
             raise DrawingError(what)
-        tell(Notice(f"Drawing {len(easel.todo)} test pictures with {studio.samples.draw_with}"))
+        count = "1 test picture" if len(easel.todo) == 1 else f"{len(easel.todo)} test pictures"
+        tell(Notice(f"Drawing {count} with {studio.samples.draw_with}"))
         samples = draw(easel, tell=tell, again=f"the training is done and recorded; {again}")
         entry = samples_entry(easel, samples)
     except (DrawingError, EngineError, BaseModelError, OutputError, DiskFullError, ProjectBusyError) as error:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
 from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,9 +50,14 @@ class Typed:
 
 
 def lora_grid(root: Path, *arguments: str) -> Typed:
-    """Type the verb, in this process; there is no terminal to ask on."""
+    """Type the verb, with a cache of its own."""
+    return type_here(root, "lora", "grid", *arguments, env={"KOHYA_WRAP_HOME": str(root / "cache")})
+
+
+def type_here(root: Path, *arguments: str, env: Mapping[str, str] | None = None) -> Typed:
+    """Type a command, in this process; there is no terminal to ask on."""
     with chdir(root):
-        done = CliRunner().invoke(app, ["lora", "grid", *arguments], env={"KOHYA_WRAP_HOME": str(root / "cache")})
+        done = CliRunner().invoke(app, arguments, env=env)
     error = done.exception
     assert error is None or isinstance(error, KohyaWrapError | SystemExit), done.exc_info
     if isinstance(error, KohyaWrapError):
@@ -188,16 +194,15 @@ def test_ctrl_c_at_the_verb(tmp_path: Path) -> None:
 def test_check_says_what_will_be_drawn_and_what_not(tmp_path: Path) -> None:
     """A prompt's unknown sampler is a warning, because the training can go on without it; the table's is an error."""
 
-    def check(*sets: str) -> subprocess.CompletedProcess[str]:
-        argv = [COMMAND, "check", "demo", *(word for each in sets for word in ("--set", each))]
-        return subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=False)
+    def check(*sets: str) -> Typed:
+        return type_here(tmp_path, "check", "demo", *(word for each in sets for word in ("--set", each)))
 
     prompts = 'samples.prompts=["a\\nSteps: 5, Sampler: Magic, Seed: 1", "b"]'
     warned = check(prompts)
     assert "9 pictures afterwards: 2 prompts" in warned.stdout
     assert "number 1: cannot be drawn: no sampler is called 'Magic'" in warned.stderr
     refused = check(prompts, 'samples.sampler="Magic"', "samples.epochs=[1, 9]")
-    assert refused.returncode == 10
+    assert refused.code == 10
     assert "samples.sampler: no sampler is called 'Magic'" in refused.stderr
     assert "the run leaves no LoRA of epoch 9" in refused.stderr
     many = ", ".join(str(number) for number in range(1, 200))
