@@ -66,9 +66,12 @@ class Studio:
 
     @property
     def training_picture(self) -> Path | None:
-        """The first picture that the run was trained on, of those that are still there."""
-        paths = (Path(entry.path) for entry in self.record.dataset if entry.path.lower().endswith(_PICTURES))
-        return next((path for path in paths if path.is_file()), None)
+        """The first picture that the run was trained on, of those that are still there.
+
+        First is what has the shortest name, so that a picture goes before the variants that were made of it.
+        """
+        paths = [Path(entry.path) for entry in self.record.dataset if entry.path.lower().endswith(_PICTURES)]
+        return next((path for path in sorted(paths, key=lambda path: len(path.name)) if path.is_file()), None)
 
     @property
     def activation_tag(self) -> str:

@@ -74,13 +74,16 @@ def test_a_python_that_is_gone_gives_way_to_todays(tmp_path: Path) -> None:
 
 
 def test_the_first_training_picture_that_is_there(tmp_path: Path) -> None:
-    """Captions are none, nor are pictures that are gone."""
+    """Captions are none, nor are pictures that are gone; a picture goes before the variants made of it."""
     studio = make_run(tmp_path)
     there = studio.record.dataset[0]
     gone, caption = (there.model_copy(update={"path": str(tmp_path / name)}) for name in ("gone.png", "a.txt"))
     (tmp_path / "a.txt").write_text("a tiger", encoding="utf-8")
     assert changed(studio, dataset=(caption, gone, there)).training_picture == Path(there.path)
     assert changed(studio, dataset=(caption, gone)).training_picture is None
+    variant = there.model_copy(update={"path": str(tmp_path / "a-flip.png")})
+    Path(variant.path).write_bytes(Path(there.path).read_bytes())
+    assert changed(studio, dataset=(variant, there)).training_picture == Path(there.path)
 
 
 def test_a_record_without_its_training_file_still_draws(tmp_path: Path) -> None:
