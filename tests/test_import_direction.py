@@ -30,7 +30,10 @@ ORDER = (
 )
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
 ENGINE_SIDE = (PACKAGE / "engines" / "embedded", PACKAGE / "engines" / "drawing" / "scripts")
-ENGINE_SCRIPTS = {PACKAGE / "base_models" / "convert_ckpt.py"}
+ENGINE_SCRIPTS = {
+    PACKAGE / "base_models" / "convert_ckpt.py",
+    PACKAGE / "engines" / "captioning" / "caption_blip.py",
+}
 """Scripts that run in the engine's environment: they may import torch, and nothing of this package imports them."""
 
 

@@ -3,6 +3,7 @@
 import typer
 
 from kohya_wrap.cli.dataset.add import add
+from kohya_wrap.cli.dataset.caption import caption
 from kohya_wrap.cli.dataset.clean import clean
 from kohya_wrap.cli.dataset.curate import curate
 from kohya_wrap.cli.dataset.dedupe import dedupe
@@ -30,6 +31,7 @@ for verb in (
     curate,
     tags,
     tag,
+    caption,
     history,
     undo,
 ):
