@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from kohya_wrap.record.model import BaseModelEntry
 from kohya_wrap.results.publish import Lora
 from kohya_wrap.results.samples.embeddings import FoundEmbedding
 from kohya_wrap.results.samples.text import Base
+from kohya_wrap.results.webui import SERVERS
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 
@@ -94,9 +96,8 @@ class Studio:
 
     def drawer(self, embeddings: Mapping[str, FoundEmbedding] = MappingProxyType({})) -> Drawer:
         """Give what draws. Raises DrawingError, EngineError where something it needs is not there."""
-        if self.samples.draw_with != "diffusers":
-            what = f"this version cannot draw with {self.samples.draw_with}"
-            raise DrawingError(what, where="samples.draw_with", todo='set it to "diffusers"')
+        if self.samples.draw_with in SERVERS:
+            return SERVERS[self.samples.draw_with](os.environ, self.base())
         tokenizers = self._trained_with("tokenizer_cache_dir")
         family = FAMILIES.get(self.record.base_model.family)
         found = find_tokenizers(family, cache=self.cache) if family else None
