@@ -1,0 +1,195 @@
+"""Drawing on ComfyUI: the graph it is given, and what is said when it misbehaves."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from webui_servers import FakeUI, Reply, as_json, comfyui_routes, serving
+
+from kohya_wrap.engines.drawing.types import Drawn, Picture, UsedLora
+from kohya_wrap.errors import WebUIError
+from kohya_wrap.results.parameters import read_parameters
+from kohya_wrap.results.samples.text import Base
+from kohya_wrap.results.webui.comfy_graph import Names, graph_of, sampler_names
+from kohya_wrap.results.webui.comfyui import ADDRESS_VARIABLE, ComfyUIDrawer, comfyui_server
+
+BASE = Base("crosskemono")
+PICTURE = Picture(
+    target=Path("out.png"),
+    prompt="a wolf",
+    negative_prompt="blurry",
+    seed=7,
+    steps=12,
+    cfg_scale=6.5,
+    sampler="DPM++ 2M",
+    schedule="Karras",
+    width=64,
+    height=64,
+    clip_skip=2,
+    loras=(UsedLora("tiger-10", Path("Loras/tiger-10.safetensors"), 0.5),),
+    parameters="a wolf\nNegative prompt: blurry\nSteps: 12, Seed: 7, Size: 64x64",
+)
+
+
+@pytest.fixture
+def server() -> Iterator[FakeUI]:
+    """A ComfyUI that has model and LoRA."""
+    with serving(comfyui_routes()) as server:
+        yield server
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Picture:
+    """A picture to draw."""
+    return replace(PICTURE, target=tmp_path / "out.png")
+
+
+def draw(server: FakeUI, *pictures: Picture, base: Base = BASE, within: float = 20) -> list[Drawn]:
+    drawn: list[Drawn] = []
+    drawer = ComfyUIDrawer(comfyui_server({ADDRESS_VARIABLE: server.url}), base, within)
+    drawer.draw(pictures, on_drawn=drawn.append)
+    return drawn
+
+
+def refusal(server: FakeUI, picture: Picture, base: Base = BASE, within: float = 20) -> str:
+    with pytest.raises(WebUIError) as caught:
+        draw(server, picture, base=base, within=within)
+    assert not picture.target.exists()
+    return str(caught.value)
+
+
+def test_a_picture_arrives_with_both_programs_texts(server: FakeUI, picture: Picture) -> None:
+    """ComfyUI's graph stays in it, and A1111's parameters are added, so that either program reads it."""
+    draw(server, picture)
+    with Image.open(picture.target) as image:
+        assert image.info["prompt"] == '{"1": {}}'
+        assert image.info["parameters"] == picture.parameters
+    assert read_parameters(picture.target).seed == 7
+    view = next(asked for asked in server.asked if asked.path == "/view")
+    assert view.query == {"filename": "kohya_wrap_00001_.png", "subfolder": "sub", "type": "output"}
+
+
+def test_the_graph_uses_the_server_s_names(server: FakeUI, picture: Picture) -> None:
+    """Files lie in sub-folders there, with either slash."""
+    draw(server, picture)
+    (body,) = server.bodies("/prompt")
+    assert body["prompt"]["model"]["inputs"]["ckpt_name"] == "anime\\crosskemono.safetensors"
+    assert body["prompt"]["lora0"]["inputs"]["lora_name"] == "mine/tiger-10.safetensors"
+
+
+def test_a_graph_in_full() -> None:
+    """Model, LoRA, clip skip, VAE, prompts, noise, sampler, picture: each reads from the one before."""
+    graph = graph_of(PICTURE, Names("m.safetensors", "v.safetensors", {PICTURE.loras[0].path: "t.safetensors"}))
+    assert {name: node["class_type"] for name, node in graph.items()} == {  # type: ignore[index]
+        "model": "CheckpointLoaderSimple",
+        "lora0": "LoraLoader",
+        "skip": "CLIPSetLastLayer",
+        "vae": "VAELoader",
+        "positive": "CLIPTextEncode",
+        "negative": "CLIPTextEncode",
+        "noise": "EmptyLatentImage",
+        "sampler": "KSampler",
+        "decoded": "VAEDecode",
+        "saved": "SaveImage",
+    }
+    inputs = {name: node["inputs"] for name, node in graph.items()}  # type: ignore[index]
+    assert inputs["lora0"]["strength_model"] == inputs["lora0"]["strength_clip"] == 0.5
+    assert (inputs["skip"]["clip"], inputs["skip"]["stop_at_clip_layer"]) == (["lora0", 1], -2)
+    assert inputs["positive"] == {"clip": ["skip", 0], "text": "a wolf"}
+    sampler = inputs["sampler"]
+    assert (sampler["model"], sampler["sampler_name"], sampler["scheduler"]) == (["lora0", 0], "dpmpp_2m", "karras")
+    assert (sampler["seed"], sampler["steps"], sampler["cfg"], sampler["denoise"]) == (7, 12, 6.5, 1.0)
+    assert inputs["decoded"]["vae"] == ["vae", 0]
+
+
+def test_a_plain_picture_needs_no_more_nodes() -> None:
+    """No LoRA, the last layer, the model's own VAE."""
+    graph = graph_of(replace(PICTURE, loras=(), clip_skip=1), Names("m", "", {}))
+    assert len(graph) == 7
+    assert graph["decoded"]["inputs"]["vae"] == ["model", 2]  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("names", "theirs"),
+    [
+        (("Euler a", "Automatic"), ("euler_ancestral", "normal")),
+        (("DPM++ 2M", "Automatic"), ("dpmpp_2m", "karras")),
+        (("DPM++ 2M SDE", "Automatic"), ("dpmpp_2m_sde", "exponential")),
+        (("DDIM", "Automatic"), ("ddim", "ddim_uniform")),
+        (("UniPC", "SGM Uniform"), ("uni_pc", "sgm_uniform")),
+        (("res_multistep", "bong_tangent"), ("res_multistep", "bong_tangent")),
+    ],
+)
+def test_names_of_samplers(names: tuple[str, str], theirs: tuple[str, str]) -> None:
+    """A1111's become ComfyUI's; "Automatic" is what A1111 does; others pass as they are."""
+    assert sampler_names(*names) == theirs
+
+
+@pytest.mark.parametrize(
+    ("change", "base", "said"),
+    [
+        ({}, Base("nowhere"), "the base model nowhere; it has other.ckpt"),
+        ({}, Base("crosskemono", vae="no-vae"), "the VAE no-vae"),
+        ({"sampler": "PLMS"}, BASE, "what A1111 calls PLMS"),
+        ({"schedule": "Beta"}, BASE, "what A1111 calls Beta"),
+        ({"loras": (UsedLora("wolf", Path("wolf.safetensors"), 1.0),)}, BASE, "the LoRA wolf"),
+    ],
+)
+def test_what_the_server_lacks(
+    server: FakeUI, picture: Picture, change: dict[str, object], base: Base, said: str
+) -> None:
+    """Said before anything is queued, with what there is."""
+    assert said in refusal(server, replace(picture, **change), base)  # type: ignore[arg-type]
+    assert server.bodies("/prompt") == []
+
+
+FAILED = {
+    "status": {
+        "status_str": "error",
+        "messages": [
+            ["execution_start", {}],
+            ["execution_error", {"node_type": "KSampler", "exception_message": "OOM"}],
+        ],
+    }
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "reply", "said"),
+    [
+        (
+            "/prompt",
+            as_json({"error": {"message": "Prompt outputs failed validation"}, "node_errors": {}}, 400),
+            "failed",
+        ),
+        ("/prompt", as_json({"prompt_id": "p1", "node_errors": {"3": "bad"}}), "does not take the graph"),
+        ("/prompt", as_json([]), "something else"),
+        ("/history/p1", as_json({"p1": FAILED}), "KSampler: OOM"),
+        ("/history/p1", as_json({"p1": {"status": {"status_str": "error"}}}), "could not draw it"),
+        ("/history/p1", as_json({"p1": {"outputs": {}, "status": {}}}), "without a picture"),
+        ("/view", Reply(body=b"not a png"), "no whole picture"),
+        ("/view", Reply(body=b"\x89PNG\r\n\x1a\n cut"), "no whole picture"),
+        ("/object_info/KSampler", as_json({}), "does not tell the choices of KSampler"),
+        ("/object_info/KSampler", Reply(200, b"<html>"), "a web page"),
+    ],
+)
+def test_what_goes_wrong_is_said(server: FakeUI, picture: Picture, path: str, reply: Reply, said: str) -> None:
+    """Each has its sentence, and no file appears."""
+    server.wrong = lambda asked: reply if asked.path == path else None
+    assert said in refusal(server, picture)
+
+
+def test_one_that_never_ends_is_given_up(server: FakeUI, picture: Picture) -> None:
+    """After the seconds that a picture may take."""
+    server.wrong = lambda asked: as_json({}) if asked.path.startswith("/history") else None
+    assert "did not draw it within 1 s" in refusal(server, picture, within=0.6)
+
+
+def test_nobody_listens(picture: Picture) -> None:
+    """The address and its variable are named."""
+    with serving({}) as server:
+        address = server.url
+    with pytest.raises(WebUIError, match=ADDRESS_VARIABLE):
+        ComfyUIDrawer(comfyui_server({ADDRESS_VARIABLE: address}), BASE).draw([picture], on_drawn=lambda drawn: None)
