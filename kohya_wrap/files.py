@@ -2,8 +2,9 @@
 
 import hashlib
 import os
+import secrets
 import shutil
-import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from kohya_wrap.errors import DiskFullError, OutputError
@@ -25,19 +26,16 @@ def output_error(error: OSError, path: Path) -> OutputError | DiskFullError:
 
 def write_whole(path: Path, text: str) -> None:
     """Write a text file whole or not at all: a temporary name beside it, synced, then renamed. Raises OutputError."""
-    temporary = ""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
-            temporary = file.name
+        with temporary.open("x", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
         raise output_error(error, path) from error
 
 

@@ -68,3 +68,10 @@ def test_the_hash_covers_more_than_one_piece(tmp_path: Path) -> None:
     content = bytes(range(256)) * 10_000
     (tmp_path / "a").write_bytes(content)
     assert sha256_file(tmp_path / "a") == hashlib.sha256(content).hexdigest()
+
+
+def test_a_written_file_may_be_read_by_whom_it_may_elsewhere(tmp_path: Path) -> None:
+    """Its permissions are those that any program's files get."""
+    write_whole(tmp_path / "a", "x")
+    (tmp_path / "b").write_text("x")
+    assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode

@@ -27,12 +27,16 @@ from kohya_wrap.results.inspect import (
 VERBS = {
     "inspect": "kohya_wrap.cli.lora:inspect",
     "grid": "kohya_wrap.cli.lora_grid:grid",
+    "install": "kohya_wrap.cli.lora_install:install",
     "merge": "kohya_wrap.cli.lora_rework:merge",
     "resize": "kohya_wrap.cli.lora_rework:resize",
 }
 
 lora_app = typer.Typer(
-    name="lora", help="Look into LoRA files, and see what they draw.", cls=lazy_group(VERBS), no_args_is_help=True
+    name="lora",
+    help="Look into LoRA files, draw with them, bring them to a web UI, add them up.",
+    cls=lazy_group(VERBS),
+    no_args_is_help=True,
 )
 
 Look = tuple[LoraHeader, LoraHashes | None, Measures | None]
@@ -41,7 +45,7 @@ _ENDING = ".safetensors"
 
 @lora_app.callback()
 def _lora() -> None:
-    """Look into LoRA files, and see what they draw."""
+    """Look into LoRA files, draw with them, bring them to a web UI, add them up."""
 
 
 def inspect(
