@@ -94,7 +94,7 @@ def set_up(studio: Studio, *, lora_folders: Iterable[Path] = ()) -> Easel:
     rows = rows_of(studio.loras, samples.epochs if any(samples.weights) else "last")
     base = studio.base()
     wanted = Wanted(prompts, rows, samples.weights, base, record.project, others, embeddings)
-    blocks = lay_out(wanted, Shelf(studio.paths.samples))
+    blocks = lay_out(wanted, Shelf(studio.paths.samples, samples.draw_with))
     gone = [Problem(f"epoch {row.epoch}", row.reason, severity="warning") for row in rows if row.lora is None]
     problems = (*prompt_problems(prompts), *missing, *unknown, *gone)
     return Easel(studio, base, blocks, pictures_to_draw(blocks), problems, embeddings)

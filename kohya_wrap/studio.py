@@ -97,7 +97,7 @@ class Studio:
     def drawer(self, embeddings: Mapping[str, FoundEmbedding] = MappingProxyType({})) -> Drawer:
         """Give what draws. Raises DrawingError, EngineError where something it needs is not there."""
         if self.samples.draw_with in SERVERS:
-            return SERVERS[self.samples.draw_with](os.environ, self.base())
+            return SERVERS[self.samples.draw_with](os.environ, self.base(), tuple(embeddings))
         tokenizers = self._trained_with("tokenizer_cache_dir")
         family = FAMILIES.get(self.record.base_model.family)
         found = find_tokenizers(family, cache=self.cache) if family else None

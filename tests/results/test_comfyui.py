@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from helpers_lora import lora_of, write_lora
 from PIL import Image
 from webui_servers import FakeUI, Reply, as_json, comfyui_routes, serving
 
@@ -43,7 +44,8 @@ def server() -> Iterator[FakeUI]:
 @pytest.fixture
 def picture(tmp_path: Path) -> Picture:
     """A picture to draw."""
-    return replace(PICTURE, target=tmp_path / "out.png")
+    path = write_lora(tmp_path / "tiger-10.safetensors", lora_of(), {"sshs_model_hash": "ab" * 32})
+    return replace(PICTURE, target=tmp_path / "out.png", loras=(UsedLora("tiger-10", path, 0.5),))
 
 
 def draw(server: FakeUI, *pictures: Picture, base: Base = BASE, within: float = 20) -> list[Drawn]:
@@ -184,7 +186,7 @@ def test_what_goes_wrong_is_said(server: FakeUI, picture: Picture, path: str, re
 def test_one_that_never_ends_is_given_up(server: FakeUI, picture: Picture) -> None:
     """After the seconds that a picture may take."""
     server.wrong = lambda asked: as_json({}) if asked.path.startswith("/history") else None
-    assert "did not draw it within 1 s" in refusal(server, picture, within=0.6)
+    assert "did not draw it within 0.6 s" in refusal(server, picture, within=0.6)
 
 
 def test_nobody_listens(picture: Picture) -> None:

@@ -136,6 +136,9 @@ def webui_routes(loras: list[dict[str, object]] | None = None) -> dict[str, Call
     return {
         "/sdapi/v1/sd-models": lambda asked: as_json([{**model, "hash": SHA256[:10], "sha256": SHA256}]),
         "/sdapi/v1/samplers": lambda asked: as_json([{"name": "Euler a"}, {"name": "DPM++ 2M"}]),
+        "/sdapi/v1/schedulers": lambda asked: as_json([{"name": "karras", "label": "Karras"}]),
+        "/sdapi/v1/sd-vae": lambda asked: as_json([{"model_name": "kl-f8.safetensors"}]),
+        "/sdapi/v1/refresh-checkpoints": lambda asked: Reply(),
         "/sdapi/v1/refresh-loras": lambda asked: Reply(),
         "/sdapi/v1/loras": lambda asked: as_json(loras or []),
         "/sdapi/v1/txt2img": draw,
@@ -170,5 +173,6 @@ def comfyui_routes() -> dict[str, Callable[[Asked], Reply]]:
         "/prompt": lambda asked: as_json({"prompt_id": "p1", "number": 1, "node_errors": {}}),
         "/history/": history,
         "/view": lambda asked: Reply(body=png((64, 64), prompt='{"1": {}}')),
+        "/queue": lambda asked: as_json({"queue_running": [[1, "p1", {}]], "queue_pending": []}),
         "/interrupt": lambda asked: Reply(body=b""),
     }

@@ -1,7 +1,10 @@
-"""Stable Diffusion WebUI by AUTOMATIC1111 and its forks, started with --api. Source: facts, services.md section 6."""
+"""Stable Diffusion WebUI by AUTOMATIC1111 and its forks, started with --api.
+
+Source: its modules/api/api.py and extensions-builtin/Lora: a LoRA is called by its file's name, because all epochs of a
+training have the same alias, ss_output_name.
+"""
 
 import base64
-import binascii
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
@@ -9,32 +12,35 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kohya_wrap.engines.drawing.types import Drawn, OnDrawn, Picture, UsedLora
-from kohya_wrap.errors import WebUIError
-from kohya_wrap.results.lora_file import read_lora
+from kohya_wrap.engines.drawing.types import Drawn, OnDrawn, Picture
+from kohya_wrap.errors import Problem, WebUIError
 from kohya_wrap.results.samples.text import Base
+from kohya_wrap.results.webui import choices
 from kohya_wrap.results.webui.png import write_png
-from kohya_wrap.results.webui.server import LONG, Server
+from kohya_wrap.results.webui.server import Server
 
+KIND = "webui"
 ADDRESS, ADDRESS_VARIABLE, AUTH_VARIABLE = "http://127.0.0.1:7860", "KOHYA_WRAP_WEBUI_URL", "KOHYA_WRAP_WEBUI_AUTH"
 
 
 def webui_server(env: Mapping[str, str]) -> Server:
     """Read where the server is, and its password, from the environment."""
-    user, _, password = env.get(AUTH_VARIABLE, "").partition(":")
-    return Server(
-        title="the WebUI",
-        address=(env.get(ADDRESS_VARIABLE, "").strip() or ADDRESS).rstrip("/"),
-        address_variable=ADDRESS_VARIABLE,
-        how="it must have been started with --api",
-        auth=(user, password) if user else None,
+    return Server.at(
+        "the WebUI",
+        env.get(ADDRESS_VARIABLE, "").strip() or ADDRESS,
+        ADDRESS_VARIABLE,
+        "it must have been started with --api",
+        auth=env.get(AUTH_VARIABLE, ""),
         auth_variable=AUTH_VARIABLE,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class WebUIDrawer:
-    """Draws on a WebUI's server, with the LoRAs that are installed there; satisfies Drawer."""
+    """Draws on a WebUI's server, with the LoRAs that are installed there; satisfies Drawer.
+
+    The model, the VAE and clip skip are those of the picture; for all else the server's own settings hold.
+    """
 
     server: Server
     base: Base
@@ -46,19 +52,17 @@ class WebUIDrawer:
         """
         if not pictures:
             return
-        model = self._model()
-        samplers = _names(self.server.ask("GET", "/sdapi/v1/samplers"), "name")
-        names = {picture: self._sampler(picture, samplers) for picture in dict.fromkeys(pictures)}
-        self.server.ask("POST", "/sdapi/v1/refresh-loras")
-        known = self.server.ask("GET", "/sdapi/v1/loras")
-        aliases = {lora.path: self._alias(lora, known) for picture in pictures for lora in picture.loras}
+        settings = self._settings()
+        samplers = self._samplers(pictures)
+        names = self._loras(pictures)
         for picture in pictures:
             started = time.monotonic()
-            tags = "".join(f" <lora:{aliases[lora.path]}:{lora.weight:g}>" for lora in picture.loras)
-            self._draw(picture, {**names[picture], "prompt": picture.prompt + tags}, model)
+            tags = [f"<lora:{names[lora.path]}:{lora.weight:g}>" for lora in picture.loras]
+            said = {"prompt": " ".join((picture.prompt, *tags)), **samplers[picture.sampler, picture.schedule]}
+            self._draw(picture, said, settings)
             on_drawn(Drawn(picture, time.monotonic() - started))
 
-    def _draw(self, picture: Picture, said: Mapping[str, object], model: str) -> None:
+    def _draw(self, picture: Picture, said: Mapping[str, object], settings: Mapping[str, object]) -> None:
         body = {
             **said,
             "negative_prompt": picture.negative_prompt,
@@ -71,16 +75,11 @@ class WebUIDrawer:
             "n_iter": 1,
             "send_images": True,
             "save_images": False,
-            "override_settings": {
-                "sd_model_checkpoint": model,
-                "CLIP_stop_at_last_layers": picture.clip_skip,
-                "randn_source": "CPU",  # the same noise on every machine
-                **({"sd_vae": self.base.vae} if self.base.vae else {}),
-            },
+            "override_settings": {**settings, "CLIP_stop_at_last_layers": picture.clip_skip},
             "override_settings_restore_afterwards": True,
         }
         try:
-            answer = self.server.ask("POST", "/sdapi/v1/txt2img", body, within=LONG)
+            answer = self.server.ask("POST", "/sdapi/v1/txt2img", body, within=self.server.long)
         except KeyboardInterrupt:
             with contextlib.suppress(WebUIError):
                 self.server.ask("POST", "/sdapi/v1/interrupt")
@@ -88,52 +87,97 @@ class WebUIDrawer:
         images = answer.get("images") if isinstance(answer, dict) else None
         try:
             if not isinstance(images, list) or not images:
-                raise ValueError("no picture")
+                raise ValueError("there is no picture in its answer")
             content = base64.b64decode(str(images[0]).rpartition(",")[2], validate=True)
-            write_png(content, picture.target, picture.parameters)
-        except (ValueError, binascii.Error) as error:
+            write_png(content, picture.target, picture.parameters, drawn_with=KIND)
+        except ValueError as error:
             what = f"sent no whole picture for {picture.target.name}: {str(error)[:100]}"
             raise self.server.error(what, "look at its window") from error
 
-    def _model(self) -> str:
-        """Find the base model on the server, by hash, else by name. Raises WebUIError."""
-        models = [entry for entry in _entries(self.server.ask("GET", "/sdapi/v1/sd-models")) if entry.get("title")]
-        sha256 = self.base.sha256.lower()
+    def _settings(self) -> dict[str, object]:
+        """Give what the pictures have in common, in the server's words. Raises WebUIError."""
+        model = self._model()
+        if model is None:  # a file that came while it was running is not listed yet
+            self.server.ask("POST", "/sdapi/v1/refresh-checkpoints")
+            model = self._model()
+        if model is None:
+            titles = [str(entry["title"]) for entry in self._models()]
+            sha256 = self.base.sha256[:10] or "no hash"
+            what = f"does not have the base model {self.base.name} ({sha256}); it has {choices.listed(titles)}"
+            raise self.server.error(what, "put it into its models/Stable-diffusion, or draw with diffusers")
+        # The noise of the CPU is the same on every machine, and what diffusers and ComfyUI draw from.
+        return {
+            "sd_model_checkpoint": model,
+            "randn_source": "CPU",
+            **({"sd_vae": self._vae()} if self.base.vae else {}),
+        }
+
+    def _models(self) -> list[dict[str, Any]]:
+        return [entry for entry in entries(self.server.ask("GET", "/sdapi/v1/sd-models")) if entry.get("title")]
+
+    def _model(self) -> str | None:
+        """Find the base model on the server, by hash, else by name where the server has not read the file yet."""
+        models, sha256 = self._models(), self.base.sha256.lower()
         for entry in models if sha256 else ():
-            said = str(entry.get("sha256") or "").lower(), str(entry.get("hash") or "").lower()
-            if said[0] == sha256 or (not said[0] and said[1] and sha256.startswith(said[1])):
+            theirs, short = (str(entry.get(key) or "").lower() for key in ("sha256", "hash"))
+            if theirs == sha256 or (not theirs and len(short) >= 8 and sha256.startswith(short)):
                 return str(entry["title"])
         for entry in models:
-            # Without a hash the server has not read the file yet; the name is all there is.
-            if entry.get("model_name") == self.base.name and not (sha256 and entry.get("sha256")):
+            names = {str(entry.get("model_name")), choices.stem_of(str(entry.get("filename") or ""))}
+            if self.base.name in names and not (sha256 and entry.get("sha256")):
                 return str(entry["title"])
-        listed = _listed([str(entry["title"]) for entry in models])
-        what = f"does not have the base model {self.base.name} ({self.base.sha256[:10] or 'no hash'}); it has {listed}"
-        raise self.server.error(what, "put it into its models/Stable-diffusion, or draw with diffusers")
+        return None
 
-    def _sampler(self, picture: Picture, known: Sequence[str]) -> dict[str, object]:
-        """Give sampler and schedule in the server's words: one name until 2024, two since. Raises WebUIError."""
-        whole = f"{picture.sampler} {picture.schedule}"
-        if whole in known:
+    def _vae(self) -> str:
+        names = _names(self.server.ask("GET", "/sdapi/v1/sd-vae"), "model_name")
+        for name in names:
+            if self.base.vae in {name, choices.stem_of(name)}:
+                return name
+        what = f"does not have the VAE {self.base.vae} of the run; it has {choices.listed(names)}"
+        raise self.server.error(what, "put it into its models/VAE, or draw with diffusers")
+
+    def _samplers(self, pictures: Sequence[Picture]) -> dict[tuple[str, str], dict[str, object]]:
+        """Give each sampler and schedule in the server's words. Raises WebUIError."""
+        wanted = dict.fromkeys((picture.sampler, picture.schedule) for picture in pictures)
+        samplers = _names(self.server.ask("GET", "/sdapi/v1/samplers"), "name")
+        schedules: list[str] = []
+        if any(schedule not in {"", "Automatic"} for _, schedule in wanted):
+            with contextlib.suppress(WebUIError):  # until 2024 there were none: both were one name
+                schedules = _names(self.server.ask("GET", "/sdapi/v1/schedulers"), "label")
+        return {pair: self._sampler(*pair, samplers, schedules) for pair in wanted}
+
+    def _sampler(
+        self, sampler: str, schedule: str, samplers: Sequence[str], schedules: Sequence[str]
+    ) -> dict[str, object]:
+        todo = "name one of these in the prompt, or in samples.sampler"
+        if whole := choices.find_name(f"{sampler} {schedule}", samplers):
             return {"sampler_name": whole}
-        if picture.sampler in known:
-            return {"sampler_name": picture.sampler, "scheduler": picture.schedule}
-        what = f"does not have the sampler {picture.sampler}; it has {_listed(known)}"
-        raise self.server.error(what, "name one of these in the prompt, or in samples.sampler")
+        name = choices.find_name(sampler, samplers)
+        if name is None:
+            what = f"does not have the sampler {sampler}; it has {choices.listed(samplers)}"
+            raise self.server.error(what, todo)
+        if schedule in {"", "Automatic"}:
+            return {"sampler_name": name}
+        label = choices.find_name(schedule, schedules)
+        if label is None:
+            known = choices.listed(schedules or samplers)
+            raise self.server.error(f"does not have the schedule {schedule} for {sampler}; it has {known}", todo)
+        return {"sampler_name": name, "scheduler": label}
 
-    def _alias(self, lora: UsedLora, known: object) -> str:
-        """Find an installed LoRA, and see that it is the same file. Raises WebUIError."""
-        stem = lora.path.stem
-        for entry in _entries(known):
-            if stem in {entry.get("name"), entry.get("alias")} or lora.name == entry.get("name"):
-                said = entry.get("metadata")
-                theirs = said.get("sshs_model_hash") if isinstance(said, dict) else None
-                if theirs and theirs != read_lora(lora.path).metadata.get("sshs_model_hash", theirs):
-                    what = f"has another LoRA of the name {stem}"
-                    raise self.server.error(what, f"kohya-wrap lora install {lora.path} --to webui --name ANOTHER")
-                return str(entry.get("name") or stem)
-        what = f"does not have the LoRA {stem}"
-        raise self.server.error(what, f"kohya-wrap lora install {lora.path} --to webui")
+    def _loras(self, pictures: Sequence[Picture]) -> dict[Path, str]:
+        """Find the LoRAs on the server, all of them the same files as here. Raises WebUIError."""
+        paths = choices.lora_paths(pictures)
+        if not paths:
+            return {}
+        refresh(self.server)
+        known = entries(self.server.ask("GET", "/sdapi/v1/loras"))
+        found = {path: _find_lora(path, known) for path in paths}
+        missing = [name for name in found.values() if isinstance(name, Problem)]
+        if len(missing) == 1:
+            raise self.server.error(missing[0].what, missing[0].todo)
+        if missing:
+            raise WebUIError.of(missing, what=f"{self.server.title} lacks {len(missing)} LoRAs")
+        return {path: str(name) for path, name in found.items()}
 
 
 def lora_folder(server: Server) -> Path | None:
@@ -142,7 +186,7 @@ def lora_folder(server: Server) -> Path | None:
         flags = server.ask("GET", "/sdapi/v1/cmd-flags")
         if isinstance(flags, dict) and flags.get("lora_dir"):
             return Path(str(flags["lora_dir"]))
-    paths = [str(entry["path"]) for entry in _entries(server.ask("GET", "/sdapi/v1/loras")) if entry.get("path")]
+    paths = [str(entry["path"]) for entry in entries(server.ask("GET", "/sdapi/v1/loras")) if entry.get("path")]
     folders = {parent for path in paths for parent in Path(path).parents if parent.name.lower() in {"lora", "loras"}}
     return min(folders, key=lambda path: len(path.parts)) if folders else None
 
@@ -152,13 +196,34 @@ def refresh(server: Server) -> None:
     server.ask("POST", "/sdapi/v1/refresh-loras")
 
 
-def _entries(answer: object) -> list[dict[str, Any]]:
+def installed(server: Server) -> dict[str, Path]:
+    """Give the server's LoRAs by the names that prompts use, with their paths. Raises WebUIError."""
+    known = entries(server.ask("GET", "/sdapi/v1/loras"))
+    return {str(entry["name"]): Path(str(entry.get("path") or "")) for entry in known if entry.get("name")}
+
+
+def entries(answer: object) -> list[dict[str, Any]]:
+    """Give the tables of a list; nothing of anything else."""
     return [entry for entry in answer if isinstance(entry, dict)] if isinstance(answer, list) else []
 
 
+def _find_lora(path: Path, known: Sequence[Mapping[str, Any]]) -> str | Problem:
+    """Give the name of a LoRA on the server: the file of the same name, or one of another name with its tensors."""
+    mine = choices.tensor_hash(path)
+    named = [entry for entry in known if entry.get("name") == path.stem]
+    for entry in named:
+        theirs = _said_hash(entry)
+        if not mine or not theirs or mine == theirs:
+            return path.stem
+    same = (str(entry["name"]) for entry in known if mine and entry.get("name") and _said_hash(entry) == mine)
+    missing = choices.another_installed if named else choices.not_installed
+    return next(same, None) or missing(path, KIND)
+
+
+def _said_hash(entry: Mapping[str, Any]) -> str:
+    metadata = entry.get("metadata")
+    return str(metadata.get("sshs_model_hash") or "") if isinstance(metadata, dict) else ""
+
+
 def _names(answer: object, key: str) -> list[str]:
-    return [str(entry[key]) for entry in _entries(answer) if entry.get(key)]
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:30]) + (", …" if len(names) > 30 else "") if names else "none"
+    return [str(entry[key]) for entry in entries(answer) if entry.get(key)]

@@ -1,40 +1,48 @@
 """ComfyUI: a graph goes in, and is asked after until it is done. Source: facts, services.md section 6."""
 
 import contextlib
+import re
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import PurePosixPath
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from kohya_wrap.engines.drawing.types import Drawn, OnDrawn, Picture
-from kohya_wrap.errors import WebUIError
+from kohya_wrap.errors import Problem, WebUIError
 from kohya_wrap.results.samples.text import Base
+from kohya_wrap.results.webui import choices
 from kohya_wrap.results.webui.comfy_graph import Names, graph_of, sampler_names
 from kohya_wrap.results.webui.png import write_png
 from kohya_wrap.results.webui.server import LONG, Server
 
+KIND = "comfyui"
 ADDRESS, ADDRESS_VARIABLE = "http://127.0.0.1:8188", "KOHYA_WRAP_COMFYUI_URL"
-_PAUSE = 0.25
-"""Seconds between two questions whether a picture is done."""
+_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
+"""Seconds between two questions whether a picture is done: more and more, up to the second."""
+_BRACKETS = re.compile(r"(?<!\\)\[[^\]\n]*\]|\bBREAK\b")
+_NOT_READ = "ComfyUI does not read [brackets] and BREAK as A1111 does: they are words to it"
 
 
 def comfyui_server(env: Mapping[str, str]) -> Server:
     """Read where the server is from the environment. ComfyUI has no password of its own."""
-    address = (env.get(ADDRESS_VARIABLE, "").strip() or ADDRESS).rstrip("/")
-    return Server("ComfyUI", address, ADDRESS_VARIABLE, "its window says at which address it listens")
+    address = env.get(ADDRESS_VARIABLE, "").strip() or ADDRESS
+    return Server.at("ComfyUI", address, ADDRESS_VARIABLE, "its window says at which address it listens")
 
 
 @dataclass(frozen=True, slots=True)
 class ComfyUIDrawer:
     """Draws on a ComfyUI server, with the LoRAs that are in its folders; satisfies Drawer.
 
-    `within`: seconds a picture may take.
+    `within`: seconds a picture may take, those before it in the queue included. `embeddings`: words of prompts that
+    are embeddings, which ComfyUI wants to be told.
     """
 
     server: Server
     base: Base
     within: float = LONG
+    embeddings: Collection[str] = ()
 
     def draw(self, pictures: Sequence[Picture], *, on_drawn: OnDrawn) -> None:
         """Draw all of them, in this order, each whole at its target or not at all; Ctrl-C stops the server's work too.
@@ -44,21 +52,26 @@ class ComfyUIDrawer:
         if not pictures:
             return
         names = self._names(pictures)
-        graphs = [graph_of(picture, names) for picture in pictures]
+        graphs = [graph_of(self._with_embeddings(picture), names) for picture in pictures]
         for picture, graph in zip(pictures, graphs, strict=True):
             started = time.monotonic()
+            content = self._drawn(graph)
             try:
-                content = self._drawn(graph)
-            except KeyboardInterrupt:
-                with contextlib.suppress(WebUIError):
-                    self.server.ask("POST", "/interrupt", {})
-                raise
-            try:
-                write_png(content, picture.target, picture.parameters)
+                write_png(content, picture.target, picture.parameters, drawn_with=KIND)
             except ValueError as error:
                 what = f"sent no whole picture for {picture.target.name}: {str(error)[:100]}"
                 raise self.server.error(what, "look at its window") from error
-            on_drawn(Drawn(picture, time.monotonic() - started))
+            on_drawn(Drawn(picture, time.monotonic() - started, tuple(_notes(picture))))
+
+    def _with_embeddings(self, picture: Picture) -> Picture:
+        """Say of each embedding that it is one: ComfyUI knows it only as embedding:NAME."""
+        if not self.embeddings:
+            return picture
+        known = "|".join(re.escape(name) for name in sorted(self.embeddings, key=len, reverse=True))
+        words = re.compile(rf"(?<![\w:]){'(?:' + known + ')'}(?!\w)", re.IGNORECASE)
+        texts = (words.sub(r"embedding:\g<0>", text) for text in (picture.prompt, picture.negative_prompt))
+        prompt, negative = texts
+        return replace(picture, prompt=prompt, negative_prompt=negative)
 
     def _names(self, pictures: Sequence[Picture]) -> Names:
         """Find what the pictures need among what the server has. Raises WebUIError."""
@@ -67,9 +80,6 @@ class ComfyUIDrawer:
         vae = ""
         if self.base.vae:
             vae = self._find(self.base.vae, self._choices("VAELoader", "vae_name"), "VAE", "vae")
-        paths = dict.fromkeys(lora.path for picture in pictures for lora in picture.loras)
-        installed = self._choices("LoraLoader", "lora_name") if paths else ()
-        loras = {path: self._find(path.stem, installed, "LoRA", "loras") for path in paths}
         known = {key: self._choices("KSampler", key) for key in ("sampler_name", "scheduler")}
         for picture in pictures:
             said = sampler_names(picture.sampler, picture.schedule)
@@ -77,27 +87,47 @@ class ComfyUIDrawer:
                 if name not in known[key]:
                     what = f"does not have what A1111 calls {asked}; its {key} are {', '.join(known[key]) or 'none'}"
                     raise self.server.error(what, "name another in the prompt, or in samples.sampler")
-        return Names(model, vae, loras)
+        return Names(model, vae, self._loras(pictures))
 
-    def _find(self, name: str, choices: Sequence[str], what: str, folder: str) -> str:
+    def _loras(self, pictures: Sequence[Picture]) -> dict[Path, str]:
+        """Find the LoRAs on the server, all of them the same files as here. Raises WebUIError."""
+        paths = choices.lora_paths(pictures)
+        there = installed(self.server) if paths else []
+        found = {path: self._find_lora(path, there) for path in paths}
+        missing = [name for name in found.values() if isinstance(name, Problem)]
+        if len(missing) == 1:
+            raise self.server.error(missing[0].what, missing[0].todo)
+        if missing:
+            raise WebUIError.of(missing, what=f"{self.server.title} lacks {len(missing)} LoRAs")
+        return {path: str(name) for path, name in found.items()}
+
+    def _find_lora(self, path: Path, there: Sequence[str]) -> str | Problem:
+        named = [name for name in there if choices.stem_of(name) == path.stem]
+        mine = choices.tensor_hash(path) if named else ""
+        for name in named:
+            theirs = self._said_hash(name) if mine else ""
+            if not mine or not theirs or mine == theirs:
+                return name
+        return (choices.another_installed if named else choices.not_installed)(path, KIND)
+
+    def _said_hash(self, name: str) -> str:
+        """Give the hash that a LoRA there says of its tensors; empty where the server does not tell."""
+        with contextlib.suppress(WebUIError):
+            match self.server.ask("GET", f"/view_metadata/loras?filename={quote(name)}"):
+                case {"sshs_model_hash": str(said)}:
+                    return said
+        return ""
+
+    def _find(self, name: str, names: Sequence[str], what: str, folder: str) -> str:
         """Find a file by its name without ending, in whatever sub-folder."""
-        for choice in choices:
-            if PurePosixPath(choice.replace("\\", "/")).stem == name:
-                return choice
-        listed = ", ".join(choices[:30]) + (", …" if len(choices) > 30 else "") if choices else "none"
+        for each in names:
+            if choices.stem_of(each) == name:
+                return each
         todo = f"put it into its models/{folder}, or draw with diffusers"
-        raise self.server.error(f"does not have the {what} {name}; it has {listed}", todo)
+        raise self.server.error(f"does not have the {what} {name}; it has {choices.listed(names)}", todo)
 
     def _choices(self, node: str, field: str) -> list[str]:
-        """Give what a node offers for one of its inputs, in either of the two shapes that ComfyUI has for that."""
-        match self.server.ask("GET", f"/object_info/{node}"):
-            case {**nodes} if node in nodes:
-                match nodes[node]:
-                    case {"input": {"required": {**required}}} if field in required:
-                        match required[field]:
-                            case [list(names), *_] | ["COMBO", {"options": list(names)}, *_]:
-                                return [str(name) for name in names]
-        raise self.server.error(f"does not tell the choices of {node}", "is it ComfyUI, and a version of today?")
+        return offered(self.server, node, field)
 
     def _drawn(self, graph: Mapping[str, object]) -> bytes:
         """Queue a graph, wait for it, and give its picture. Raises WebUIError."""
@@ -108,7 +138,12 @@ class ComfyUIDrawer:
                 raise self.server.error(f"does not take the graph: {str(errors)[:300]}", "look at its window")
             case _:
                 raise self.server.error("answers /prompt with something else than ComfyUI does")
-        outputs = self._wait(number)
+        try:
+            outputs = self._wait(number)
+        except KeyboardInterrupt:
+            with contextlib.suppress(WebUIError):
+                self._drop(number)
+            raise
         images = [
             image
             for node in outputs.values()
@@ -122,7 +157,7 @@ class ComfyUIDrawer:
         return self.server.fetch("GET", "/view", params=params)
 
     def _wait(self, number: str) -> dict[str, Any]:
-        deadline = time.monotonic() + self.within
+        deadline, pause = time.monotonic() + self.within, _PAUSE
         while time.monotonic() < deadline:
             match self.server.ask("GET", f"/history/{number}"):
                 case {**history} if isinstance(entry := history.get(number), dict):
@@ -130,8 +165,41 @@ class ComfyUIDrawer:
                         raise self.server.error(f"could not draw it: {why}", "look at its window")
                     outputs = entry.get("outputs")
                     return outputs if isinstance(outputs, dict) else {}
-            time.sleep(_PAUSE)
-        raise self.server.error(f"did not draw it within {self.within:.0f} s", "look at its window")
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+        with contextlib.suppress(WebUIError):
+            self._drop(number)
+        raise self.server.error(f"did not draw it within {self.within:g} s", "look at its window")
+
+    def _drop(self, number: str) -> None:
+        """Take a picture out of the queue, and stop it where it is being drawn; what others draw goes on."""
+        self.server.ask("POST", "/queue", {"delete": [number]})
+        match self.server.ask("GET", "/queue"):
+            case {"queue_running": [*running]} if not any(number in each for each in running):
+                return
+        self.server.ask("POST", "/interrupt", {"prompt_id": number})
+
+
+def installed(server: Server) -> list[str]:
+    """Give the names of a server's LoRAs, with their folders. Raises WebUIError."""
+    return offered(server, "LoraLoader", "lora_name")
+
+
+def offered(server: Server, node: str, field: str) -> list[str]:
+    """Give what a node offers for one of its inputs, in either of the two shapes that ComfyUI has for that."""
+    match server.ask("GET", f"/object_info/{node}"):
+        case {**nodes} if node in nodes:
+            match nodes[node]:
+                case {"input": {"required": {**required}}} if field in required:
+                    match required[field]:
+                        case [list(names), *_] | ["COMBO", {"options": list(names)}, *_]:
+                            return [str(name) for name in names]
+    raise server.error(f"does not tell the choices of {node}", "is it ComfyUI, and a version of today?")
+
+
+def _notes(picture: Picture) -> Iterator[str]:
+    if _BRACKETS.search(picture.prompt) or _BRACKETS.search(picture.negative_prompt):
+        yield _NOT_READ
 
 
 def _failure(status: object) -> str:
