@@ -191,6 +191,13 @@ def test_a_busy_service_is_asked_again(server: BooruServer, status: int) -> None
     assert len(server.asked) == 3
 
 
+@pytest.mark.parametrize("headers", [{"Retry-After": "\u00b2"}, {"Retry-After": "9" * 5000}, {"Retry-After": "soon"}])
+def test_a_pause_that_is_no_number(server: BooruServer, headers: dict[str, str]) -> None:
+    """It counts as none; a superscript two is a digit to Python."""
+    server.wrong = lambda asked, before: Reply(429, b"", headers)
+    assert "in some minutes" in str(refusal(server))
+
+
 def test_nobody_listens() -> None:
     """The port is free: the service's name and what to do, but no address with a key."""
     with serving() as server:

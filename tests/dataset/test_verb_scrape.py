@@ -95,6 +95,49 @@ def test_a_second_call_fetches_what_is_missing(server: BooruServer, place: Datas
     assert server.files() == ["/images/2.png"]
 
 
+def test_a_smaller_search_keeps_the_list(server: BooruServer, place: DatasetPlace) -> None:
+    """What was fetched before stays listed as it was fetched; tags may hold any sign that is no end of a line."""
+    server.changes = {5: {"tags": "a\u2028b c\x85d"}}
+    before = run(server, place).list.read_text(encoding="utf-8")
+    server.changes |= {1: {"width": 9000, "height": 9000}}
+    done = run(server, place, limit=2)
+    assert (done.there, done.list.read_text(encoding="utf-8")) == (2, before)
+
+
+def test_a_list_that_was_written_into(server: BooruServer, place: DatasetPlace) -> None:
+    """It is named, and left as it is."""
+    listed = run(server, place).list
+    listed.write_text("my notes\n", encoding="utf-8")
+    with pytest.raises(DatasetError, match="no list of pictures"):
+        run(server, place)
+    assert listed.read_text(encoding="utf-8") == "my notes\n"
+
+
+def test_captions_can_be_had_later(server: BooruServer, place: DatasetPlace) -> None:
+    """Pictures that are there get one where they have none; nothing is fetched for it, and one's own stays."""
+    run(server, place)
+    (place.folder / "gelbooru_1.txt").write_text("mine", encoding="utf-8")
+    server.asked.clear()
+    run(server, place, captions=True)
+    assert server.files() == []
+    assert (place.folder / "gelbooru_1.txt").read_text(encoding="utf-8") == "mine"
+    assert (place.folder / "gelbooru_2.txt").read_text(encoding="utf-8").startswith("1girl, long hair")
+
+
+def test_a_service_that_only_fails_is_left_alone(place: DatasetPlace) -> None:
+    """After ten in a row; what came before stays, and a later call goes on."""
+    with serving(60) as server:
+        allowed = {"/index.php", *(f"/images/{number}.png" for number in range(1, 13))}
+        server.wrong = lambda asked, before: None if asked.path in allowed else Reply(403)
+        with pytest.raises(DatasetError, match="10 pictures in a row"):
+            run(server, place)
+        assert len(names(place)) == 12
+        assert len(server.files()) <= 12 + 10 + 4 * (os.cpu_count() or 2)
+        server.wrong = lambda asked, before: None
+        assert run(server, place).failed == ()
+        assert len(names(place)) == 60
+
+
 def test_undo_gives_it_back(server: BooruServer, place: DatasetPlace) -> None:
     """Pictures and captions go, and a picture of one's own stays."""
     (place.folder / "mine.png").write_bytes(picture(99))
@@ -141,6 +184,16 @@ def test_what_is_no_picture_stays_out(server: BooruServer, place: DatasetPlace) 
     assert "is no picture" in done.failed[0].what
 
 
+def test_a_sample_has_no_hash_and_must_be_whole(server: BooruServer, place: DatasetPlace) -> None:
+    """Half of one is no picture, though its first bytes are fine and the length is as announced."""
+    server.changes = {2: {"width": 9000, "height": 9000}}
+    half = Reply(200, picture(2)[:100])
+    server.wrong = lambda asked, before: half if asked.path == "/images/sample_2.png" else None
+    done = run(server, place)
+    assert "is no picture" in done.failed[0].what
+    assert "gelbooru_2.png" not in names(place)
+
+
 def test_an_address_that_is_no_web_address(server: BooruServer, place: DatasetPlace) -> None:
     """A service cannot make this program read a file."""
     server.changes = {2: {"file_url": "file:///etc/passwd.png"}}
@@ -166,7 +219,20 @@ def test_no_key_in_anything_that_is_written(server: BooruServer, place: DatasetP
 
 def command(place: DatasetPlace, *words: str) -> list[str]:
     root = place.folder.parents[2]
-    return [COMMAND, "dataset", "scrape", "p", "tiger score:>0", "--from", "danbooru", "--root", str(root), *words]
+    return [
+        COMMAND,
+        "dataset",
+        "scrape",
+        "p",
+        "tiger score:>0",
+        "--from",
+        "danbooru",
+        "--limit",
+        "5",
+        "--root",
+        str(root),
+        *words,
+    ]
 
 
 def spoken(server: BooruServer, place: DatasetPlace, *words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
@@ -228,5 +294,6 @@ def test_a_stopped_one_goes_on(server: BooruServer, place: DatasetPlace, signum:
     assert all((place.folder / name).read_bytes() == picture(int(name[9:-4])) for name in kept)
     server.asked.clear()
     assert spoken(server, place, "--yes").returncode == 0
+    assert not list(place.history.glob(".scrape-*"))
     assert names(place) == [f"danbooru_{number}.png" for number in range(1, 6)]
     assert not {f"/images/{name[9:]}" for name in kept} & set(server.files())

@@ -34,13 +34,18 @@ def check(answer: "Response", url: str, booru: Booru, keys: Keys) -> None:
         todo = f"check {variables}" if keys.given else f"set {variables}"
         raise DatasetError(f"{name} refuses with {code}{said}", where=name, todo=todo)
     if code == 429:
-        when = answer.headers.get("Retry-After", "")
-        todo = f"try again in {when} seconds" if when.isdigit() else "try again in some minutes"
+        when = seconds_asked(answer)
+        todo = f"try again in {when} seconds" if when else "try again in some minutes"
         raise DatasetError(f"{name} says that there were too many requests{said}", where=name, todo=todo)
     if code == 422:
         todo = f"use fewer tags (two without an account), or set {variables}"
         raise DatasetError(f"{name} does not take these tags{said}", where=name, todo=todo)
     raise DatasetError(f"{name} answers {code}{said}", where=shown(url), todo="try again later")
+
+
+def seconds_asked(answer: "Response") -> int:
+    """Give the seconds of Retry-After; 0 without one, and for a date."""
+    return _number(answer.headers.get("Retry-After", "")) or 0
 
 
 def read_page(body: bytes, booru: Booru, keys: Keys) -> Page:
@@ -95,9 +100,14 @@ def save_body(answer: "Response", target: Path) -> str:
 
 
 def _check_length(answer: "Response", size: int) -> None:
-    announced = answer.headers.get("Content-Length", "")
-    if announced.isdigit() and int(announced) != size and not answer.headers.get("Content-Encoding"):
+    announced = _number(answer.headers.get("Content-Length", ""))
+    if announced not in {None, size} and not answer.headers.get("Content-Encoding"):
         raise CutShortError
+
+
+def _number(text: str) -> int | None:
+    # Headers are Latin-1: "\u00b2" counts as a digit, and is no number.
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
 
 
 def shown(url: str) -> str:

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 from kohya_wrap._version import __version__
-from kohya_wrap.dataset.boorus.answers import BUSY, CutShortError, check, read_body, read_page, save_body, shown
+from kohya_wrap.dataset.boorus.answers import (
+    BUSY,
+    CutShortError,
+    check,
+    read_body,
+    read_page,
+    save_body,
+    seconds_asked,
+    shown,
+)
 from kohya_wrap.dataset.boorus.booru import Booru, Keys, Page
 from kohya_wrap.errors import DatasetError
 
@@ -21,7 +30,8 @@ _TIMEOUT = (10.0, 30.0)
 _PAUSES = (2.0, 8.0)
 """Seconds before the second and the third try; longer where Retry-After asks for it, up to _LONGEST."""
 _LONGEST = 60.0
-_FILE_PAUSE = 0.25
+_FILE_PAUSE = 0.5
+"""Seconds between two pictures: e621 allows two requests a second, the others do not say."""
 
 
 @dataclass(slots=True)
@@ -81,8 +91,7 @@ class Client:
                 self._broken_connections(url, raised=pause is None),
                 requests.get(url, headers=headers, timeout=_TIMEOUT, stream=True, **more) as answer,
             ):
-                asked = answer.headers.get("Retry-After", "")
-                seconds = max(seconds, float(asked)) if asked.isdigit() else seconds
+                seconds = max(seconds, seconds_asked(answer))
                 if answer.status_code not in BUSY or pause is None or seconds > _LONGEST:
                     check(answer, url, self.booru, self.keys)
                     return read(answer)

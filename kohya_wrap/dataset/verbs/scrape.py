@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -20,6 +21,9 @@ from kohya_wrap.dataset.verbs.scrape_search import Choice, Found, ScrapeOptions
 from kohya_wrap.errors import DatasetError, Problem
 from kohya_wrap.files import output_error, write_whole
 
+_IN_A_ROW = 10
+"""So many pictures that fail one after another are the service's failure: it is not asked a thousand times more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scraped:
@@ -35,26 +39,27 @@ class Scraped:
 def scrape(place: DatasetPlace, found: Found, *, dry_run: bool = False, report: Report = no_report) -> Scraped:
     """Fetch what was found, verified by MD5; a second call goes on where the first one ended.
 
-    The list of all pictures is kept beside the history. A picture that cannot be fetched is named, and the others
-    are. Raises OutputError, DiskFullError, ProjectBusyError.
+    The list of all pictures ever found is kept beside the history. A picture that cannot be fetched is named, and
+    the others are. Pictures that were there get a caption where they have none.
+
+    Raises DatasetError after ten failures in a row, OutputError, DiskFullError, ProjectBusyError.
     """
     options = found.options
     listed = place.history / "scrapes" / f"{options.site}-{_short(options.tags)}.jsonl"
     with open_step(place, "scrape", asdict(options), dry_run=dry_run) as step:
-        wanted = [choice for choice in found.choices if not _is_there(place.folder, choice)]
-        there = len(found.choices) - len(wanted)
+        wanted: list[Choice] = []
+        there: list[Choice] = []
+        for choice in found.choices:
+            (there if _is_there(place.folder, choice) else wanted).append(choice)
+        for choice in there:
+            if not _caption_file(step, choice, options).is_file():
+                _write_caption(step, choice, options)
         if dry_run:
-            step.counts["created"] = len(wanted) * (2 if options.captions else 1)
-            return Scraped(step, len(wanted), there, (), listed)
-        _write_list(listed, found)
-        failed = []
-        with tempfile.TemporaryDirectory(dir=place.history, prefix=".scrape-") as folder:
-            for choice, got in _fetched(wanted, found.client, Path(folder), report):
-                if isinstance(got, Problem):
-                    failed.append(got)
-                    continue
-                _take(step, choice, got, options)
-        return Scraped(step, len(wanted) - len(failed), there, tuple(failed), listed)
+            step.counts["created"] += len(wanted) * (2 if options.captions else 1)
+            return Scraped(step, len(wanted), len(there), (), listed)
+        _write_list(listed, options.site, wanted, there)
+        failed = _fetch_all(step, wanted, found, report)
+        return Scraped(step, len(wanted) - len(failed), len(there), tuple(failed), listed)
 
 
 def _is_there(folder: Path, choice: Choice) -> bool:
@@ -63,13 +68,35 @@ def _is_there(folder: Path, choice: Choice) -> bool:
     return any((folder / f"{stem}{ending}").is_file() for ending in ENDINGS)
 
 
-def _take(step: Step, choice: Choice, got: Path, options: ScrapeOptions) -> None:
-    target = step.place.folder / choice.name
-    # The caption first: cut short between the two, the picture is fetched again.
+def _fetch_all(step: Step, wanted: list[Choice], found: Found, report: Report) -> list[Problem]:
+    """Put what was found into the dataset; give what could not be. Raises DatasetError."""
+    failed, in_a_row = [], 0
+    for old in step.place.history.glob(".scrape-*"):  # of one that was killed; the history is held by this step
+        shutil.rmtree(old, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=step.place.history, prefix=".scrape-") as folder:
+        for choice, got in _fetched(wanted, found.client, Path(folder), report):
+            if isinstance(got, Problem):
+                failed.append(got)
+                in_a_row += 1
+                if in_a_row == _IN_A_ROW:
+                    what = f"{in_a_row} pictures in a row were not fetched; {got.where}: {got.what}"
+                    raise DatasetError(what, where=found.options.site, todo="run again later: it goes on")
+                continue
+            in_a_row = 0
+            # The caption first: cut short between the two, the picture is fetched again.
+            _write_caption(step, choice, found.options)
+            step.add(got, step.place.folder / choice.name)
+            got.unlink()
+    return failed
+
+
+def _write_caption(step: Step, choice: Choice, options: ScrapeOptions) -> None:
     if options.captions:
-        step.write(target.with_suffix(with_dot(options.caption_extension)), caption_text(choice.post))
-    step.add(got, target)
-    got.unlink()
+        step.write(_caption_file(step, choice, options), caption_text(choice.post))
+
+
+def _caption_file(step: Step, choice: Choice, options: ScrapeOptions) -> Path:
+    return (step.place.folder / choice.name).with_suffix(with_dot(options.caption_extension))
 
 
 def caption_text(post: Post) -> str:
@@ -85,8 +112,10 @@ def _fetched(
         target = folder / choice.name
         try:
             client.file(choice.url, target, "" if choice.is_sample else choice.post.md5)
-            with opened(target):
-                return choice, target
+            with opened(target) as image:
+                if choice.is_sample or not choice.post.md5:  # nothing else tells that it is whole
+                    image.load()
+            return choice, target
         except DatasetError as error:
             return choice, error.problems[0]
         except UNREADABLE as error:
@@ -96,23 +125,28 @@ def _fetched(
     return in_threads(fetch, wanted, label="fetching", report=report)
 
 
-def _write_list(path: Path, found: Found) -> None:
-    """Keep what is known of every picture, one JSON object a line. Raises OutputError."""
-    lines = [
-        {
-            "file": choice.name,
-            "site": found.options.site,
-            "is_sample": choice.is_sample,
-            "url": choice.url,
-            **asdict(choice.post),
-        }
-        for choice in found.choices
-    ]
+def _write_list(path: Path, site: str, wanted: list[Choice], there: list[Choice]) -> None:
+    """Keep what is known of every picture, one JSON object a line, also of those found before.
+
+    Raises DatasetError where somebody has written into the list, OutputError.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        before = path.read_text(encoding="utf-8").rstrip("\n").split("\n") if path.exists() else []
+        lines = {json.loads(line)["id"]: line for line in before if line}
+    except (ValueError, KeyError, TypeError) as error:
+        raise DatasetError("is no list of pictures any more", where=str(path), todo="move it elsewhere") from error
     except OSError as error:
         raise output_error(error, path) from error
-    write_whole(path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+    for choice in there:  # of one that was there, the line that was written with it
+        lines.setdefault(choice.post.id, _line(choice, site))
+    lines |= {choice.post.id: _line(choice, site) for choice in wanted}
+    write_whole(path, "".join(f"{line}\n" for line in lines.values()))
+
+
+def _line(choice: Choice, site: str) -> str:
+    known = {"file": choice.name, "site": site, "is_sample": choice.is_sample, "url": choice.url}
+    return json.dumps({**known, **asdict(choice.post)}, ensure_ascii=False)
 
 
 def _short(tags: str) -> str:
