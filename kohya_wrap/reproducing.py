@@ -1,6 +1,7 @@
 """reproduce(): a run again from its record alone, in a folder of its own, held against the first."""
 
 import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,11 +10,14 @@ import toml
 from kohya_wrap import dataset
 from kohya_wrap.base_models.named import TINY_RANDOM
 from kohya_wrap.dataset.demo import BUILTIN
+from kohya_wrap.dataset.folder import is_picture
+from kohya_wrap.dataset.wanted import Wanted
 from kohya_wrap.errors import DatasetError, OutputError
 from kohya_wrap.files import output_error, write_whole
 from kohya_wrap.pipeline import OnEvent, RunResult, plan, run
 from kohya_wrap.planning import Plan
 from kohya_wrap.record import RunRecord
+from kohya_wrap.record.model import FileEntry
 from kohya_wrap.record.parts import changed_files
 from kohya_wrap.results.compare import Difference, compare
 from kohya_wrap.results.lora_file import read_lora
@@ -57,11 +61,18 @@ def reproduce(record: RunRecord, *, into: Path, on_event: OnEvent | None = None,
 
 
 def plan_again(record: RunRecord, *, into: Path) -> Plan:
-    """Lay out a recorded run in `into`: its preset, its pictures and captions; and plan it. Raises as `reproduce`."""
+    """Lay out a recorded run in `into`: its preset, its pictures and captions; and plan it. Raises as `reproduce`.
+
+    A picture that is gone, and came by a link with its hash, is fetched again by the run. The other steps of [dataset]
+    are not done again: what they made is what is laid out.
+    """
     if into.exists() and any(into.iterdir()):
         raise OutputError("is not empty", where=str(into), todo="give a new folder with --into")
     root = root_of(record)
     files = [entry for entry in record.dataset if not _is_drawn(record)]
+    links = _links(record)
+    gone = {entry.sha256: entry for entry in files if entry.sha256 in links and not Path(entry.path).exists()}
+    files = [entry for entry in files if entry.sha256 not in gone]
     if problems := list(changed_files(files)):
         raise DatasetError.of(problems, what="the run cannot be repeated: what it was trained on is no longer there")
     try:
@@ -71,10 +82,12 @@ def plan_again(record: RunRecord, *, into: Path) -> Plan:
     except OSError as error:
         raise output_error(error, into) from error
     preset = into / f"{record.preset.name}.toml"
-    write_whole(preset, toml.dumps(_preset(record)))
+    named = [str(into / path.relative_to(root)) for path in _pictures(files) if path.is_relative_to(root)]
+    images = [*(links[sha256] for sha256 in gone), *named] if gone else []
+    write_whole(preset, toml.dumps(_preset(record, images=images)))
     planned = plan(preset, root=into)
     dataset.materialise(planned.dataset)
-    return planned
+    return replace(planned, wanted=Wanted(links=planned.wanted.links))
 
 
 def root_of(record: RunRecord) -> Path:
@@ -83,6 +96,19 @@ def root_of(record: RunRecord) -> Path:
     if len(above) < 4:
         raise OutputError(f"its record names no folder of a run: {record.folder!r}", where=record.id)
     return above[3]
+
+
+def _pictures(files: Sequence[FileEntry]) -> list[Path]:
+    return [path for entry in files if is_picture(path := Path(entry.path))]
+
+
+def _links(record: RunRecord) -> dict[str, str]:
+    """Give the links of dataset.images by the hash that each names."""
+    table = record.preset.stated.get("dataset")
+    images = table.get("images", ()) if isinstance(table, Mapping) else ()
+    texts = [images] if isinstance(images, str) else images if isinstance(images, list | tuple) else ()
+    parted = [str(text).partition("#sha256=") for text in texts]
+    return {sha256.lower(): f"{url}{mark}{sha256}" for url, mark, sha256 in parted if mark and "://" in url}
 
 
 def _is_drawn(record: RunRecord) -> bool:
@@ -98,7 +124,7 @@ def _copy(path: Path, root: Path, into: Path) -> None:
     shutil.copy2(path, target)
 
 
-def _preset(record: RunRecord) -> dict[str, object]:
+def _preset(record: RunRecord, *, images: list[str]) -> dict[str, object]:
     """Give the preset as it was stated, overrides and all, with places that hold in another folder."""
     tables: dict[str, dict[str, object]] = {
         name: dict(table) for name, table in record.preset.stated.items() if isinstance(table, dict)
@@ -110,7 +136,7 @@ def _preset(record: RunRecord) -> dict[str, object]:
     if base.sha256:
         setup["base_model_sha256"] = base.sha256
     if not _is_drawn(record):
-        tables.get("dataset", {}).pop("images", None)
+        tables.setdefault("dataset", {})["images"] = images
     root = root_of(record)
     for table, key in (("setup", "vae"), ("training", "continue_from_lora"), ("extras", "override_config_file")):
         given = tables.get(table, {}).get(key)

@@ -11,7 +11,7 @@ import hashlib
 import json
 import lzma
 import re
-import tempfile
+import secrets
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -77,16 +77,16 @@ def _write_zip(content: Mapping[str, bytes | Path], target: Path) -> None:
         for name, data in content.items()
     }
     manifest = json.dumps({"format": FORMAT, "files": hashes}, indent=2, ensure_ascii=False).encode()
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
-            temporary = Path(file.name)
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-                for name, data in {"manifest.json": manifest, **content}.items():
-                    info = zipfile.ZipInfo(name, _EPOCH)
-                    info.compress_type = zipfile.ZIP_DEFLATED
-                    archive.writestr(info, data if isinstance(data, bytes) else data.read_bytes())
+        with temporary.open("xb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, data in {"manifest.json": manifest, **content}.items():
+                info = zipfile.ZipInfo(name, _EPOCH)
+                info.compress_type = zipfile.ZIP_DEFLATED
+                archive.writestr(info, data if isinstance(data, bytes) else data.read_bytes())
         temporary.replace(target)
     except OSError as error:
+        temporary.unlink(missing_ok=True)
         raise output_error(error, target) from error
 
 
