@@ -186,7 +186,7 @@ def e621_post(post: dict[str, object]) -> dict[str, object]:
 def serving(count: int = 5) -> Iterator[BooruServer]:
     """Run a board while the block runs."""
     server = BooruServer(count)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True)
     thread.start()
     try:
         yield server

@@ -281,7 +281,9 @@ def test_a_stopped_one_goes_on(server: BooruServer, place: DatasetPlace, signum:
 
     server.wrong = wait_at_the_third
     env = {**os.environ, **server.env("danbooru")}
-    child = subprocess.Popen(command(place, "--yes"), env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    child = subprocess.Popen(
+        command(place, "--yes", "--limit", "3"), env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
     deadline = time.monotonic() + 20
     while len(names(place)) < 2:
         assert time.monotonic() < deadline
@@ -293,7 +295,7 @@ def test_a_stopped_one_goes_on(server: BooruServer, place: DatasetPlace, signum:
     kept = names(place)
     assert all((place.folder / name).read_bytes() == picture(int(name[9:-4])) for name in kept)
     server.asked.clear()
-    assert spoken(server, place, "--yes").returncode == 0
+    assert spoken(server, place, "--yes", "--limit", "3").returncode == 0
     assert not list(place.history.glob(".scrape-*"))
-    assert names(place) == [f"danbooru_{number}.png" for number in range(1, 6)]
+    assert names(place) == [f"danbooru_{number}.png" for number in range(1, 4)]
     assert not {f"/images/{name[9:]}" for name in kept} & set(server.files())
