@@ -51,6 +51,9 @@ def png(size: tuple[int, int], **texts: str) -> bytes:
     return file.getvalue()
 
 
+Routes = dict[str, Callable[[Asked], Reply]]
+
+
 class FakeUI(ThreadingHTTPServer):
     """A server whose usual answers are `routes`; `wrong` can give another one first."""
 
@@ -60,7 +63,7 @@ class FakeUI(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.asked: list[Asked] = []
         self.wrong: Callable[[Asked], Reply | None] = lambda asked: None
-        self.routes: dict[str, Callable[[Asked], Reply]] = {}
+        self.routes: Routes = {}
 
     @property
     def url(self) -> str:
@@ -105,7 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(routes: dict[str, Callable[[Asked], Reply]]) -> Iterator[FakeUI]:
+def serving(routes: Routes) -> Iterator[FakeUI]:
     """Run a server while the block runs."""
     server = FakeUI()
     server.routes = routes
@@ -122,7 +125,7 @@ def serving(routes: dict[str, Callable[[Asked], Reply]]) -> Iterator[FakeUI]:
 SHA256 = "167e5bcb37" + "0" * 54
 
 
-def webui_routes(loras: list[dict[str, object]] | None = None) -> dict[str, Callable[[Asked], Reply]]:
+def webui_routes(loras: list[dict[str, object]] | None = None) -> Routes:
     """Give the answers of a WebUI of today with one model."""
 
     def draw(asked: Asked) -> Reply:
@@ -146,7 +149,7 @@ def webui_routes(loras: list[dict[str, object]] | None = None) -> dict[str, Call
     }
 
 
-def comfyui_routes() -> dict[str, Callable[[Asked], Reply]]:
+def comfyui_routes() -> Routes:
     """Give the answers of a ComfyUI with one model, one LoRA; a picture is done when it is asked for a third time."""
     polls: list[str] = []
 
