@@ -1,5 +1,8 @@
 """Drawing on ComfyUI: the graph it is given, and what is said when it misbehaves."""
 
+import json
+import signal
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +10,7 @@ from pathlib import Path
 import pytest
 from helpers_lora import lora_of, write_lora
 from PIL import Image
-from webui_servers import FakeUI, Reply, as_json, comfyui_routes, serving
+from webui_servers import Asked, FakeUI, Reply, as_json, comfyui_routes, serving
 
 from kohya_wrap.engines.drawing.types import Drawn, Picture, UsedLora
 from kohya_wrap.errors import WebUIError
@@ -120,6 +123,8 @@ def test_a_plain_picture_needs_no_more_nodes() -> None:
         (("DPM++ 2M", "Automatic"), ("dpmpp_2m", "karras")),
         (("DPM++ 2M SDE", "Automatic"), ("dpmpp_2m_sde", "exponential")),
         (("DDIM", "Automatic"), ("ddim", "ddim_uniform")),
+        (("DDIM", "Karras"), ("ddim", "ddim_uniform")),  # A1111 has no other steps for it
+        (("euler A", ""), ("euler_ancestral", "normal")),
         (("UniPC", "SGM Uniform"), ("uni_pc", "sgm_uniform")),
         (("res_multistep", "bong_tangent"), ("res_multistep", "bong_tangent")),
     ],
@@ -147,6 +152,10 @@ def test_what_the_server_lacks(
     assert server.bodies("/prompt") == []
 
 
+REFUSED = {
+    "error": {"type": "prompt_outputs_failed_validation", "message": "Prompt outputs failed validation", "details": ""},
+    "node_errors": {"model": {"errors": [{"message": "Value not in list", "details": "ckpt_name: 'm' not in []"}]}},
+}
 FAILED = {
     "status": {
         "status_str": "error",
@@ -168,6 +177,8 @@ FAILED = {
         ),
         ("/prompt", as_json({"prompt_id": "p1", "node_errors": {"3": "bad"}}), "does not take the graph"),
         ("/prompt", as_json([]), "something else"),
+        ("/prompt", as_json(REFUSED, 400), "Value not in list: ckpt_name: 'm' not in []"),
+        ("/history/p1", as_json([]), "something else"),
         ("/history/p1", as_json({"p1": FAILED}), "KSampler: OOM"),
         ("/history/p1", as_json({"p1": {"status": {"status_str": "error"}}}), "could not draw it"),
         ("/history/p1", as_json({"p1": {"outputs": {}, "status": {}}}), "without a picture"),
@@ -186,7 +197,9 @@ def test_what_goes_wrong_is_said(server: FakeUI, picture: Picture, path: str, re
 def test_one_that_never_ends_is_given_up(server: FakeUI, picture: Picture) -> None:
     """After the seconds that a picture may take."""
     server.wrong = lambda asked: as_json({}) if asked.path.startswith("/history") else None
-    assert "did not draw it within 0.6 s" in refusal(server, picture, within=0.6)
+    assert "did not draw it within 0.3 s" in refusal(server, picture, within=0.3)
+    assert server.bodies("/queue")[0] == {"delete": ["p1"]}
+    assert server.bodies("/interrupt") == [{"prompt_id": "p1"}]
 
 
 def test_nobody_listens(picture: Picture) -> None:
@@ -195,3 +208,67 @@ def test_nobody_listens(picture: Picture) -> None:
         address = server.url
     with pytest.raises(WebUIError, match=ADDRESS_VARIABLE):
         ComfyUIDrawer(comfyui_server({ADDRESS_VARIABLE: address}), BASE).draw([picture], on_drawn=lambda drawn: None)
+
+
+@pytest.mark.parametrize(("running", "stopped"), [("p1", [{"prompt_id": "p1"}]), ("of-another", [])])
+def test_ctrl_c_stops_its_own_work_alone(
+    server: FakeUI, picture: Picture, running: str, stopped: list[dict[str, str]]
+) -> None:
+    """What waits is taken out of the queue; what others draw goes on."""
+
+    def pressed(asked: Asked) -> Reply | None:
+        if asked.path == "/queue" and asked.method == "GET":
+            return as_json({"queue_running": [[1, running, {}]], "queue_pending": []})
+        if asked.path == "/history/p1":
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            return Reply(seconds=0.3)
+        return None
+
+    server.wrong = pressed
+    with pytest.raises(KeyboardInterrupt):
+        draw(server, picture)
+    assert server.bodies("/queue")[0] == {"delete": ["p1"]}
+    assert server.bodies("/interrupt") == stopped
+
+
+def test_another_lora_of_that_name_is_not_drawn_with(server: FakeUI, picture: Picture) -> None:
+    """The server tells what kohya wrote into the file; where it does not, the name is all there is."""
+    server.routes = {"/view_metadata/": lambda asked: as_json({"sshs_model_hash": "cd" * 32}), **server.routes}
+    assert "another LoRA of the name tiger-10" in refusal(server, picture)
+    assert server.asked[-1].query == {"filename": "mine/tiger-10.safetensors"}
+    server.routes["/view_metadata/"] = lambda asked: Reply(404)
+    assert len(draw(server, picture)) == 1
+
+
+def test_embeddings_are_named_as_comfyui_wants_them(server: FakeUI, picture: Picture) -> None:
+    """Whole words alone, and not those that are named so already."""
+    drawer = ComfyUIDrawer(comfyui_server({ADDRESS_VARIABLE: server.url}), BASE, embeddings=("bad", "bad-hands"))
+    words = "(bad-hands:1.2), Bad, badger, embedding:bad"
+    drawer.draw([replace(picture, negative_prompt=words)], on_drawn=lambda drawn: None)
+    (body,) = server.bodies("/prompt")
+    said = body["prompt"]["negative"]["inputs"]["text"]
+    assert said == "(embedding:bad-hands:1.2), embedding:Bad, badger, embedding:bad"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "count"), [("a [wolf:dog:0.5]", 1), ("a BREAK b", 1), (r"a \[wolf\]", 0), ("a (wolf:1.2)", 0)]
+)
+def test_what_comfyui_reads_otherwise_is_said(server: FakeUI, picture: Picture, prompt: str, count: int) -> None:
+    """Brackets and BREAK are words to it; weights are not."""
+    (drawn,) = draw(server, replace(picture, prompt=prompt))
+    assert len(drawn.notes) == count
+
+
+ODD: list[object] = [None, [], {}, 5, "x", {"p1": 5}, {"p1": {"outputs": {"a": 5, "b": {"images": 5}}, "status": 5}}]
+ODD += [{"p1": {"status": {"status_str": "error", "messages": 5}}}, {"prompt_id": 5}, {"KSampler": {"input": []}}]
+
+
+@pytest.mark.parametrize(
+    "path", ["/object_info/KSampler", "/object_info/LoraLoader", "/prompt", "/history/p1", "/view"]
+)
+def test_any_json_is_survived(server: FakeUI, picture: Picture, path: str) -> None:
+    """Whatever comes from any door: an error of our own."""
+    for odd in ODD:
+        body = json.dumps(odd).encode()
+        server.wrong = lambda asked, body=body: Reply(200, body) if asked.path == path else None  # type: ignore[misc]
+        refusal(server, picture, within=0.05)

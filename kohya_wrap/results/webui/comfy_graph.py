@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from kohya_wrap.engines.drawing.scripts.names import find_sampler
+from kohya_wrap.engines.drawing.scripts.names import find_sampler, find_schedule
 from kohya_wrap.engines.drawing.types import Picture
 
 _SAMPLERS = {
@@ -55,9 +55,13 @@ def sampler_names(sampler: str, schedule: str) -> tuple[str, str]:
     "Automatic" is what A1111 means by it for that sampler.
     """
     known = find_sampler(sampler)
-    if schedule == "Automatic":
-        schedule = "DDIM" if sampler == "DDIM" else known.automatic if known else "Normal"
-    return _SAMPLERS.get(sampler, sampler), _SCHEDULES.get(schedule, schedule)
+    name = known.name if known else sampler
+    wanted = find_schedule(schedule) or schedule
+    if known and known.own_steps:
+        wanted = "DDIM"
+    elif wanted == "Automatic":
+        wanted = known.automatic if known else "Normal"
+    return _SAMPLERS.get(name, name), _SCHEDULES.get(wanted, wanted)
 
 
 def graph_of(picture: Picture, names: Names) -> dict[str, object]:

@@ -144,16 +144,10 @@ class ComfyUIDrawer:
             with contextlib.suppress(WebUIError):
                 self._drop(number)
             raise
-        images = [
-            image
-            for node in outputs.values()
-            if isinstance(node, dict)
-            for image in node.get("images") or ()
-            if isinstance(image, dict) and image.get("filename")
-        ]
-        if not images:
+        image = next(_images(outputs), None)
+        if image is None:
             raise self.server.error("finished without a picture", "look at its window")
-        params = {key: str(images[0].get(key, "")) for key in ("filename", "subfolder", "type")}
+        params = {key: str(image.get(key, "")) for key in ("filename", "subfolder", "type")}
         return self.server.fetch("GET", "/view", params=params)
 
     def _wait(self, number: str) -> dict[str, Any]:
@@ -165,7 +159,10 @@ class ComfyUIDrawer:
                         raise self.server.error(f"could not draw it: {why}", "look at its window")
                     outputs = entry.get("outputs")
                     return outputs if isinstance(outputs, dict) else {}
-            time.sleep(pause)
+                case {**history} if number not in history:
+                    time.sleep(pause)
+                case _:
+                    raise self.server.error("answers /history with something else than ComfyUI does")
             pause = min(2 * pause, _LONGEST_PAUSE)
         with contextlib.suppress(WebUIError):
             self._drop(number)
@@ -175,7 +172,9 @@ class ComfyUIDrawer:
         """Take a picture out of the queue, and stop it where it is being drawn; what others draw goes on."""
         self.server.ask("POST", "/queue", {"delete": [number]})
         match self.server.ask("GET", "/queue"):
-            case {"queue_running": [*running]} if not any(number in each for each in running):
+            case {"queue_running": [*running]} if not any(
+                isinstance(each, list) and number in each for each in running
+            ):
                 return
         self.server.ask("POST", "/interrupt", {"prompt_id": number})
 
@@ -202,11 +201,19 @@ def _notes(picture: Picture) -> Iterator[str]:
         yield _NOT_READ
 
 
+def _images(outputs: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for node in outputs.values():
+        match node:
+            case {"images": [*images]}:
+                yield from (image for image in images if isinstance(image, dict) and image.get("filename"))
+
+
 def _failure(status: object) -> str:
     """Give what an execution that failed says; empty for one that did not."""
     if not isinstance(status, dict) or status.get("status_str") != "error":
         return ""
-    for message in status.get("messages") or ():
+    messages = status.get("messages")
+    for message in messages if isinstance(messages, list) else ():
         match message:
             case ["execution_error", {"exception_message": why, **more}]:
                 return f"{str(more.get('node_type', ''))[:50]}: {str(why).strip()[:300]}"
