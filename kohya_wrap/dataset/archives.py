@@ -20,7 +20,10 @@ from kohya_wrap.files import output_error
 _ENDINGS = (".zip", ".cbz", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 _ZIP = b"PK\x03\x04"
 _CHUNK = 1 << 20
-_UNREADABLE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
+_UNREADABLE = (
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError),
+    *(NotImplementedError, UnicodeDecodeError),  # a packing that zipfile does not know, a name that is not UTF-8
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,7 @@ class _Unpacker:
 
     def zip(self) -> list[Unpacked]:
         with zipfile.ZipFile(self._archive) as file:
-            entries = [entry for entry in file.infolist() if not entry.is_dir()]
+            entries = [entry for entry in file.infolist() if entry.filename and not entry.is_dir()]
             for entry in entries:
                 self._check_zip(entry)
             for entry in entries:

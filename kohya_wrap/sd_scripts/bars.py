@@ -67,12 +67,17 @@ class TrainingBar:
 
 
 def _step(number: int, total: str, loss: str, rate: str, unit: str) -> Step:
-    if rate == "?":
-        seconds = None
-    else:
-        speed = float(rate)
-        seconds = speed if unit == "s/it" else (1 / speed if speed else None)
-    return Step(number, int(total), float(loss) if loss else None, seconds)
+    speed = _number(rate)
+    seconds = speed if unit == "s/it" else (1 / speed if speed else None)
+    return Step(number, int(total), _number(loss), seconds)
+
+
+def _number(text: str) -> float | None:
+    """Give a number of a bar; None for what is none, such as two programs' words in one line."""
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def read_bar(text: str, *, label: str) -> tuple[Progress | None, str] | None:
