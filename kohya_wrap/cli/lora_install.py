@@ -18,7 +18,7 @@ from kohya_wrap.record import RunRecord
 from kohya_wrap.results.install import ENDING, Installed, Installing
 from kohya_wrap.results.install import install as install_lora
 from kohya_wrap.results.webui import a1111, comfyui
-from kohya_wrap.studio import Studio, recorded_table
+from kohya_wrap.studio import Studio
 
 COMFYUI_FOLDER = "KOHYA_WRAP_COMFYUI_FOLDER"
 
@@ -123,7 +123,7 @@ def _wanted(lora: str, folder: Path, root: Path | None, *, name: str, weight: fl
         raise BadResultError(
             "is no longer what the run left", where=last.path, todo="give the file itself, if it is right"
         )
-    studio = Studio(record, recorded_table(record, "samples", SamplesConfig), CachePaths.from_environment())
+    studio = Studio(record, SamplesConfig(), CachePaths.from_environment())
     trained_on = f"trained on {Path(base.path).stem}{f' ({base.sha256[:10]})' if base.sha256 else ''}"
     return Installing(
         source,

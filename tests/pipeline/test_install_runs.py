@@ -108,6 +108,14 @@ def test_a_lora_that_is_not_the_run_s_any_more(tmp_path: Path, ui: Path) -> None
     assert list(ui.iterdir()) == []
 
 
+def test_a_run_of_another_version_is_installed_too(tmp_path: Path, ui: Path) -> None:
+    """What its [samples] say is nothing to an installation."""
+    studio = make_run(tmp_path)
+    preset = studio.record.preset.model_copy(update={"resolved": {"samples": {"brushes": 3}}})
+    write_record(studio.record.with_(preset=preset), studio.paths.record)
+    assert len(install(studio, ui)["new"]) == 3
+
+
 def test_a_failed_run_does_not_hide_the_one_before(tmp_path: Path, ui: Path) -> None:
     """A project's newest run that left LoRAs is meant; the failed one by its own name is an error."""
     studio = make_run(tmp_path)
