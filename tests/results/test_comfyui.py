@@ -17,7 +17,8 @@ from kohya_wrap.errors import WebUIError
 from kohya_wrap.results.parameters import read_parameters
 from kohya_wrap.results.samples.text import Base
 from kohya_wrap.results.webui.comfy_graph import Names, graph_of, sampler_names
-from kohya_wrap.results.webui.comfyui import ADDRESS_VARIABLE, ComfyUIDrawer, comfyui_server
+from kohya_wrap.results.webui.comfyui import ADDRESS_VARIABLE, comfyui_server
+from kohya_wrap.results.webui.comfyui_drawer import ComfyUIDrawer
 
 BASE = Base("crosskemono")
 PICTURE = Picture(

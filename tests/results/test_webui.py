@@ -20,7 +20,8 @@ from kohya_wrap.errors import WebUIError
 from kohya_wrap.results.parameters import read_parameters
 from kohya_wrap.results.samples.text import Base
 from kohya_wrap.results.webui import SERVERS
-from kohya_wrap.results.webui.a1111 import ADDRESS_VARIABLE, AUTH_VARIABLE, WebUIDrawer, lora_folder, webui_server
+from kohya_wrap.results.webui.a1111 import ADDRESS_VARIABLE, AUTH_VARIABLE, lora_folder, webui_server
+from kohya_wrap.results.webui.a1111_drawer import WebUIDrawer
 
 BASE = Base("crosskemono", SHA256)
 

@@ -4,8 +4,10 @@ from collections.abc import Callable, Collection, Mapping
 
 from kohya_wrap.engines.drawing.types import Drawer
 from kohya_wrap.results.samples.text import Base
-from kohya_wrap.results.webui.a1111 import WebUIDrawer, webui_server
-from kohya_wrap.results.webui.comfyui import ComfyUIDrawer, comfyui_server
+from kohya_wrap.results.webui.a1111 import webui_server
+from kohya_wrap.results.webui.a1111_drawer import WebUIDrawer
+from kohya_wrap.results.webui.comfyui import comfyui_server
+from kohya_wrap.results.webui.comfyui_drawer import ComfyUIDrawer
 
 Make = Callable[[Mapping[str, str], Base, Collection[str]], Drawer]
 
