@@ -1,5 +1,6 @@
 """Starting a command in a session of its own, and the guard that outlives a killed wrapper."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -7,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kohya_wrap.errors import EngineError
+from kohya_wrap.launch.environment import clean_environment
 from kohya_wrap.launch.types import LaunchPlan
 
 PIPE_SIZE = 1 << 20
@@ -46,6 +48,7 @@ def guarded() -> Iterator[Callable[[int], None]]:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
         bufsize=0,
+        env=clean_environment(os.environ, add={}),
     )
 
     def name_group(pid: int) -> None:

@@ -1,5 +1,6 @@
 """kohya-wrap runs plot, tensorboard."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import typer
 
 from kohya_wrap.cli.options import Root
 from kohya_wrap.cli.runs.find import RunName, find_run
+from kohya_wrap.launch.environment import clean_environment
 from kohya_wrap.results import curves
 from kohya_wrap.results.losses import log_dir
 
@@ -35,4 +37,4 @@ def tensorboard(
     """Show the run's project in TensorBoard, on this machine only, until Ctrl-C."""
     logs = log_dir(find_run(run, root)).parent
     argv = (sys.executable, "-m", "tensorboard.main", "--logdir", str(logs), "--host", "127.0.0.1", "--port", str(port))
-    raise typer.Exit(subprocess.run(argv, check=False).returncode)
+    raise typer.Exit(subprocess.run(argv, env=clean_environment(os.environ, add={}), check=False).returncode)
