@@ -43,6 +43,12 @@ class EngineConfig(Table):
     cache_latents: bool = True
     """Encode each picture once. Default: true. Source: Lora_Trainer sets true."""
 
+    deterministic: bool = False
+    """Leave out what is known to add up in any order on a GPU: xformers and TF32, and let cuBLAS have a fixed
+    workspace. The rest cannot be set from outside sd-scripts, so a GPU may still differ in the last digits; what this
+    buys and costs there has not been measured. On the CPU runs repeat themselves without it.
+    Default: false. Source: PyTorch, Reproducibility."""
+
     gradient_checkpointing: bool = False
     """Less GPU memory for more time. Default: false. Source: sd-scripts."""
 

@@ -38,6 +38,7 @@ def choose(config: TrainConfig, hardware: Hardware) -> tuple[HardwareChoices, li
         num_processes=engine.num_processes,
         num_cpu_threads=threads,
         use_cpu=not machine.cuda,
+        deterministic=engine.deterministic,
         reasons=(
             ("use_cpu", _device_reason(engine, hardware, machine)),
             ("mixed_precision", f"mixed_precision {precision}: {precision_reason}"),
@@ -76,6 +77,8 @@ def _precision(engine: EngineConfig, machine: Hardware) -> tuple[str, str]:
 def _attention(engine: EngineConfig, machine: Hardware) -> tuple[str, str]:
     if engine.attention != "auto":
         return engine.attention, _STATED
+    if engine.deterministic and machine.cuda:
+        return "none", "with engine.deterministic; the faster ones add up in any order"
     if engine.fidelity == "notebook":
         return "xformers", _NOTEBOOK
     if machine.cuda and machine.xformers:
@@ -135,6 +138,9 @@ def _without_cuda(engine: EngineConfig, machine: Hardware, choices: HardwareChoi
     if choices.attention == "xformers" and not (machine.cuda and machine.xformers):
         lack = "it does not load in the engine's environment" if machine.cuda else f"it needs CUDA, and {_NO_CUDA}"
         yield Problem("engine.attention", f"xformers cannot be used: {lack}", auto)
+    if engine.deterministic and choices.attention in {"xformers", "sdpa"} and machine.cuda:
+        what = f"{choices.attention} adds up in any order, which engine.deterministic is to keep out"
+        yield Problem("engine.attention", what, 'set it to "auto"', severity="warning")
     optimizer = find_optimizer(choices.optimizer)
     if optimizer is not None and optimizer.needs_cuda and not (machine.cuda and machine.bitsandbytes):
         lack = "bitsandbytes, which does not load here" if machine.cuda else f"CUDA, and {_NO_CUDA}"

@@ -47,4 +47,5 @@ class HardwareChoices:
     num_processes: int
     num_cpu_threads: int
     use_cpu: bool
+    deterministic: bool = False
     reasons: tuple[tuple[str, str], ...] = ()

@@ -62,10 +62,13 @@ def without_network(plan: LaunchPlan) -> LaunchPlan:
 def _devices(choices: HardwareChoices, gpu_ids: str, environ: Mapping[str, str]) -> dict[str, str]:
     if choices.use_cpu:
         return {"CUDA_VISIBLE_DEVICES": ""}
+    # Source: PyTorch, Reproducibility; NVIDIA, cuBLAS and TF32.
+    fixed = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8", "NVIDIA_TF32_OVERRIDE": "0"} if choices.deterministic else {}
     if not gpu_ids:
-        return {}
+        return fixed
     # GPUs are counted as nvidia-smi and NVML count them, not fastest first.
     return {
+        **fixed,
         "CUDA_VISIBLE_DEVICES": gpu_ids.replace(" ", ""),
         "CUDA_DEVICE_ORDER": environ.get("CUDA_DEVICE_ORDER", "PCI_BUS_ID"),
     }

@@ -42,6 +42,15 @@ def test_without_xformers_it_is_sdpa() -> None:
     assert chosen(BARE).attention == "sdpa"
 
 
+def test_deterministic_takes_plain_attention_on_a_gpu() -> None:
+    """The faster ones add up in any order; on the CPU nothing changes, and what is stated stays, with a warning."""
+    deterministic: Tables = {"engine": {"deterministic": True}}
+    assert (chosen(CUDA, deterministic).attention, chosen(CUDA, deterministic).deterministic) == ("none", True)
+    assert chosen(CPU, deterministic).attention == "sdpa"
+    (problem,) = problems(CUDA, {"engine": {"deterministic": True, "attention": "xformers"}})
+    assert (problem.where, problem.severity) == ("engine.attention", "warning")
+
+
 def test_without_bitsandbytes_the_default_optimizer_has_32_bits() -> None:
     """A CUDA machine on which bitsandbytes does not load uses AdamW by default."""
     assert chosen(BARE).optimizer == "AdamW"

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -184,6 +185,19 @@ def test_the_visible_gpus_follow_the_preset(
     environ = {"CUDA_VISIBLE_DEVICES": "3"}
     plan = training_plan(Path("p"), Path("s"), paths(tmp_path), choices=choices, gpu_ids=gpu_ids, environ=environ)
     assert plan.env["CUDA_VISIBLE_DEVICES"] == expected
+
+
+@pytest.mark.parametrize("gpu_ids", ["", "1"])
+def test_deterministic_is_said_to_the_gpu_s_libraries(tmp_path: Path, gpu_ids: str) -> None:
+    """A fixed workspace for cuBLAS and no TF32, on a GPU and only where it is asked for."""
+    names = {"CUBLAS_WORKSPACE_CONFIG", "NVIDIA_TF32_OVERRIDE"}
+
+    def env(choices: HardwareChoices) -> set[str]:
+        plan = training_plan(Path("p"), Path("s"), paths(tmp_path), choices=choices, gpu_ids=gpu_ids, environ={})
+        return names & plan.env.keys()
+
+    assert env(replace(GPU, deterministic=True)) == names
+    assert env(GPU) == env(replace(CPU, deterministic=True)) == set()
 
 
 def test_the_embedded_engine_refuses_what_it_does_not_do(tmp_path: Path) -> None:
