@@ -34,8 +34,18 @@ def write_list(path: Path, names: Sequence[tuple[str, int]]) -> None:
     path.write_text("\n".join(["tag_id,name,category,count", *rows]) + "\n", encoding="utf-8")
 
 
-def write_tagger(folder: Path, *, extra: tuple[str, int] | None = None, sigmoid: bool = True, side: int = SIDE) -> Path:
-    """Write model.onnx and selected_tags.csv. `extra`: one more general label, that every picture has."""
+def write_tagger(
+    folder: Path,
+    *,
+    extra: tuple[str, int] | None = None,
+    sigmoid: bool = True,
+    side: int = SIDE,
+    embedding: bool = False,
+) -> Path:
+    """Write model.onnx and selected_tags.csv. `extra`: one more general label, that every picture has.
+
+    `embedding`: a second output, of the mean colour, as deepghs' copies have one.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     labels = [*LABELS, *([(*extra, (0, 0, 0), 4)] if extra else [])]
     weights = np.array([label[2] for label in labels], np.float32).T
@@ -49,7 +59,8 @@ def write_tagger(folder: Path, *, extra: tuple[str, int] | None = None, sigmoid:
     taken = helper.make_tensor_value_info("input", TensorProto.FLOAT, ["batch", side, side, 3])
     given = helper.make_tensor_value_info("output", TensorProto.FLOAT, ["batch", len(labels)])
     kept = [numpy_helper.from_array(weights, "weights"), numpy_helper.from_array(bias, "bias")]
-    graph = helper.make_graph(nodes, "tagger", [taken], [given], kept)
+    mean = helper.make_tensor_value_info("mean", TensorProto.FLOAT, ["batch", 3])
+    graph = helper.make_graph(nodes, "tagger", [taken], [given, *([mean] if embedding else [])], kept)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.save(model, str(folder / "model.onnx"))
     write_list(folder / "selected_tags.csv", [label[:2] for label in labels])

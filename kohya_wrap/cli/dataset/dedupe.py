@@ -6,10 +6,13 @@ from typing import Annotated
 import typer
 
 from kohya_wrap.cli.dataset.bar import bar
+from kohya_wrap.cli.dataset.fetching import fetch_repo_file
 from kohya_wrap.cli.dataset.options import DryRun, Extension, Place, Recursive, find_place, print_step
 from kohya_wrap.cli.options import Root
-from kohya_wrap.dataset.verbs.dedupe import Deduped, DedupeOptions, Embed, embeddings_of
+from kohya_wrap.dataset.taggers import open_taggers
+from kohya_wrap.dataset.verbs.dedupe import Deduped, DedupeOptions, Embed, embeddings_of, tagger_embed
 from kohya_wrap.dataset.verbs.dedupe import dedupe as remove_copies
+from kohya_wrap.dataset.verbs.parallel import Report
 from kohya_wrap.errors import DatasetError
 
 _BITS, _COSINE = DedupeOptions().threshold, DedupeOptions().cosine
@@ -21,11 +24,14 @@ def dedupe(  # noqa: PLR0913, PLR0917 - one line for each option of the verb
     threshold: Annotated[
         float | None,
         typer.Option(
-            help=f"How alike: bits of 64 that may differ (default {_BITS}; 0 to 16), or with --embeddings the cosine"
-            f" (default {_COSINE})."
+            help=f"How alike: bits of 64 that may differ (default {_BITS}; 0 to 16), or with --tagger or --embeddings"
+            f" the cosine (default {_COSINE})."
         ),
     ] = None,
     mirror: Annotated[bool, typer.Option("--mirror", help="Mirror images are alike too.")] = False,  # noqa: FBT002 - a flag
+    tagger: Annotated[
+        str, typer.Option(help="Compare by a tagger's embeddings: what `dataset tag --tagger` takes, but for both.")
+    ] = "",
     embeddings: Annotated[
         Path | None,
         typer.Option(
@@ -42,17 +48,28 @@ def dedupe(  # noqa: PLR0913, PLR0917 - one line for each option of the verb
 ) -> None:
     """Keep the best of each group of alike pictures in DATASET, and set the others aside with their captions."""
     place = find_place(dataset, root)
+    by_model = bool(tagger or embeddings)
+    if tagger and embeddings:
+        raise DatasetError("is given beside --embeddings", where="--tagger", todo="give one of them")
     options = DedupeOptions(
-        threshold=_bits(threshold) if embeddings is None else _BITS,
-        cosine=_COSINE if threshold is None or embeddings is None else threshold,
+        threshold=_BITS if by_model else _bits(threshold),
+        cosine=threshold if by_model and threshold is not None else _COSINE,
         mirror=mirror,
         recursive=recursive,
         caption_extension=caption_extension,
     )
-    embed: Embed | None = embeddings_of(embeddings, place.folder) if embeddings else None
     with bar() as report:
+        embed = _embed(tagger, report) if tagger else embeddings_of(embeddings, place.folder) if embeddings else None
         done = remove_copies(place, options, embed=embed, sheet=sheet, dry_run=dry_run, report=report)
     _print(done, place.folder)
+
+
+def _embed(tagger: str, report: Report) -> Embed:
+    found = open_taggers(tagger, fetch_repo_file)
+    if len(found) != 1:
+        raise DatasetError("is more than one tagger", where=f"--tagger {tagger}", todo="give one of them")
+    typer.echo(f"{found[0].name} on {found[0].provider}")
+    return tagger_embed(found[0], report=report)
 
 
 def _bits(threshold: float | None) -> int:

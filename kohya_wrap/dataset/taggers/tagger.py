@@ -41,3 +41,7 @@ class Tagger(Protocol):
     def probabilities(self, batch: "list[NDArray[Any]]") -> "NDArray[np.float32]":
         """Give N x labels, from 0 to 1. Raises DatasetError where the model gives something else."""
         ...
+
+    def embeddings(self, batch: "list[NDArray[Any]]") -> "NDArray[np.float32]":
+        """Give N x D: what the model makes of a picture before it thinks of labels, else its probabilities."""
+        ...

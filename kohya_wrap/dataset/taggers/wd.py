@@ -34,7 +34,10 @@ class WdTagger:
         (entry, *_) = self._session.get_inputs()
         self._input, self.side = entry.name, _side(entry.shape, model)
         self.input_key = f"wd-{self.side}"
-        self._output = _output(self._session.get_outputs(), len(labels), model)
+        outputs = self._session.get_outputs()
+        self._output = _output(outputs, len(labels), model)
+        others = [each.name for each in outputs if len(each.shape) == 2 and each.name != self._output]
+        self._embedding = str(others[0]) if others else ""
 
     def prepare(self, image: "Image") -> "NDArray[np.uint8]":
         """Pad to a square with white, the picture in the middle, resize (bicubic), and turn RGB into BGR."""
@@ -53,19 +56,28 @@ class WdTagger:
     def probabilities(self, batch: "list[NDArray[Any]]") -> "NDArray[np.float32]":
         """Run the model. Raises DatasetError."""
         import numpy as np  # noqa: PLC0415 - as above
-        from onnxruntime.capi import onnxruntime_pybind11_state as state  # noqa: PLC0415 - only tagging needs it
 
-        pixels = np.stack(batch).astype(np.float32)
-        try:
-            (scores,) = self._session.run([self._output], {self._input: pixels})
-        except (state.Fail, state.RuntimeException, state.InvalidArgument, state.EPFail) as error:
-            what = f"onnxruntime fails on {len(batch)} pictures: {str(error)[:200]}"
-            raise DatasetError(what, where=str(self._model), todo="try a smaller --batch-size") from error
-        scores = np.asarray(scores, np.float32)
+        scores = self._run(self._output, batch)
         if not (np.isfinite(scores).all() and scores.min() >= -1e-3 and scores.max() <= 1 + 1e-3):
             what = f"gives numbers from {scores.min():g} to {scores.max():g}, which are no probabilities"
             raise DatasetError(what, where=str(self._model), todo="use the ONNX file that its makers offer")
         return scores
+
+    def embeddings(self, batch: "list[NDArray[Any]]") -> "NDArray[np.float32]":
+        """Give the file's second output, where it has one: deepghs' copies of the taggers do. Raises DatasetError."""
+        return self._run(self._embedding, batch) if self._embedding else self.probabilities(batch)
+
+    def _run(self, output: str, batch: "list[NDArray[Any]]") -> "NDArray[np.float32]":
+        import numpy as np  # noqa: PLC0415 - as above
+        from onnxruntime.capi import onnxruntime_pybind11_state as state  # noqa: PLC0415 - only tagging needs it
+
+        pixels = np.stack(batch).astype(np.float32)
+        try:
+            (rows,) = self._session.run([output], {self._input: pixels})
+        except (state.Fail, state.RuntimeException, state.InvalidArgument, state.EPFail) as error:
+            what = f"onnxruntime fails on {len(batch)} pictures: {str(error)[:200]}"
+            raise DatasetError(what, where=str(self._model), todo="try a smaller --batch-size") from error
+        return np.asarray(rows, np.float32)
 
 
 def open_wd(name: str, model: Path, labels: Path) -> WdTagger:
