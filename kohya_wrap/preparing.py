@@ -10,14 +10,18 @@ from kohya_wrap.base_models.downloader import DownloadRequest, download
 from kohya_wrap.base_models.errors import OfflineError
 from kohya_wrap.base_models.repo_file import obtain_repo_file
 from kohya_wrap.config import TrainConfig
+from kohya_wrap.dataset.captioning import model_files
 from kohya_wrap.dataset.captions import caption_of
 from kohya_wrap.dataset.history import DatasetPlace, open_step, place_of
 from kohya_wrap.dataset.types import PreparedDataset, RemotePicture
 from kohya_wrap.dataset.verbs.add import add
+from kohya_wrap.dataset.verbs.caption import CaptionOptions, caption
 from kohya_wrap.dataset.verbs.curate import curate
 from kohya_wrap.dataset.verbs.expand.run import expand
 from kohya_wrap.dataset.verbs.tag import tag
 from kohya_wrap.dataset.wanted import Done, Unpack, Wanted, curate_options, expand_options, rewrites, tag_options
+from kohya_wrap.engines import get_engine
+from kohya_wrap.engines.captioning.blip import BlipCaptioner
 from kohya_wrap.files import output_error
 from kohya_wrap.paths import CachePaths, ProjectPaths
 
@@ -38,9 +42,15 @@ class Steps:
         """The dataset as the verbs know it."""
         return DatasetPlace(self.project.dataset, self.project.history)
 
+    def fetch(self, repo: str, file: str) -> Path:
+        """Give a file of a repository of Hugging Face. Raises a BaseModelError."""
+        return obtain_repo_file(
+            repo, file, cache=self.cache, say=self.say, on_progress=self.on_progress, offline=self.offline
+        )
+
 
 def do_steps(wanted: Wanted, prepared: PreparedDataset, steps: Steps) -> None:
-    """Copy and fetch pictures, tag those without a caption, expand, curate; each a step that can be undone.
+    """Copy and fetch pictures, caption or tag those without a caption, expand, curate; each a step that can be undone.
 
     Raises DatasetError, OutputError, DiskFullError, ProjectBusyError, and a BaseModelError where something cannot be
     fetched.
@@ -50,6 +60,8 @@ def do_steps(wanted: Wanted, prepared: PreparedDataset, steps: Steps) -> None:
         _unpack(wanted.archive, steps)
     if wanted.links:
         _fetch(wanted.links, steps)
+    if wanted.caption:
+        _caption(frozenset(wanted.caption), steps)
     if wanted.tag:
         _tag(frozenset(wanted.tag), steps)
     if wanted.expand:
@@ -96,16 +108,26 @@ def _fetch_one(link: RemotePicture, folder: Path, steps: Steps) -> Path:
     return target
 
 
+def _caption(names: frozenset[str], steps: Steps) -> None:
+    model = steps.config.dataset.captioner
+
+    files = model_files(model, steps.fetch)
+    engine = get_engine(steps.config.engine, steps.cache)
+    status = engine.status()
+    if status.missing and not steps.offline:
+        status = engine.setup(steps.say)
+    steps.say(f"Writing a sentence for {len(names)} pictures by {model}")
+    options = CaptionOptions(model, there="keep", caption_extension=steps.config.processing.caption_extension)
+    captioner = BlipCaptioner(status.python, model, files)
+    done = caption(steps.place, options, captioner=captioner, only=names)
+    steps.say(f"{len(done.captions)} pictures captioned on {done.device}")
+
+
 def _tag(names: frozenset[str], steps: Steps) -> None:
     options = tag_options(steps.config)
 
-    def fetch(repo: str, file: str) -> Path:
-        return obtain_repo_file(
-            repo, file, cache=steps.cache, say=steps.say, on_progress=steps.on_progress, offline=steps.offline
-        )
-
     steps.say(f"Tagging {len(names)} pictures by {options.tagger}")
-    done = tag(steps.place, options, fetch=fetch, only=names)
+    done = tag(steps.place, options, fetch=steps.fetch, only=names)
     ran = ", ".join(f"{name} on {provider}" for name, provider in done.providers.items())
     steps.say(f"{done.pictures} pictures tagged ({ran}); most frequent: {', '.join(tag for tag, _ in done.top[:8])}")
 

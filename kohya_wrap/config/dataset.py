@@ -24,6 +24,11 @@ class DatasetConfig(Table):
     Hugging Face, or a folder with model.onnx and selected_tags.csv. Empty: nobody.
     Default: empty. Source: Dataset_Maker, method."""
 
+    captioner: str = ""
+    """Who writes a sentence for pictures without a caption, in the tagger's place: a repository of Hugging Face with a
+    BLIP model (Salesforce/blip-image-captioning-large), or a folder with one. Empty: nobody.
+    Default: empty. Source: Dataset_Maker, method."""
+
     tag_threshold: Annotated[float, Field(ge=0, le=1)] = 0.25
     """How sure the tagger must be of a tag. Default: 0.25. Source: Dataset_Maker, tag_threshold."""
 
@@ -74,4 +79,5 @@ class DatasetConfig(Table):
     def curates(self) -> bool:
         """Whether captions are to be rewritten; an activation tag is put first only where others write captions."""
         asked = (self.remove_tags, self.search_tags, self.replace_with, self.sort_alphabetically)
-        return any(asked) or self.remove_duplicates or bool(self.activation_tag and self.tagger)
+        written = self.tagger or self.captioner
+        return any(asked) or self.remove_duplicates or bool(self.activation_tag and written)

@@ -39,17 +39,18 @@ class Unpack:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Steps that a run will do first. `archive`: extras.zip; `tag`, `expand`, `curate`: names of pictures, of those to
-    come, too."""
+    """Steps that a run will do first. `archive`: extras.zip; `caption`, `tag`, `expand`, `curate`: names of pictures,
+    of those to come, too."""
 
     archive: Unpack | None = None
     links: tuple[RemotePicture, ...] = ()
+    caption: tuple[str, ...] = ()
     tag: tuple[str, ...] = ()
     expand: tuple[str, ...] = ()
     curate: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.archive or self.links or self.tag or self.expand or self.curate)
+        return bool(self.archive or self.links or self.caption or self.tag or self.expand or self.curate)
 
     def cures(self, problem: Problem) -> bool:
         """Whether a finding is about what these steps bring."""
@@ -63,6 +64,8 @@ class Wanted:
         """Say what will be done, a line each."""
         said = [f"unpack {self.archive.file}"] if self.archive else []
         said += [f"fetch {link.url}" for link in self.links]
+        if self.caption:
+            said.append(f"write a sentence for {_count(self.caption)} without a caption by {config.captioner}")
         if self.tag:
             said.append(f"tag {_count(self.tag)} without a caption by {config.tagger}")
         if self.expand:
@@ -124,7 +127,7 @@ def wanted_steps(config: TrainConfig, project: ProjectPaths, prepared: PreparedD
     done = Done.read(project)
     archive = _archive(config, project, done)
     own_files = config.extras.custom_dataset or config.extras.override_dataset_config_file
-    if own_files or not (prepared.links or table.tagger or table.expand or rewrites(config)):
+    if own_files or not (prepared.links or table.captioner or table.tagger or table.expand or rewrites(config)):
         return Wanted(archive=archive)
     listing = try_listing(project.dataset)
     here = list(listing.pictures) if isinstance(listing, Listing) else []
@@ -140,7 +143,8 @@ def wanted_steps(config: TrainConfig, project: ProjectPaths, prepared: PreparedD
     return Wanted(
         archive=archive,
         links=prepared.links,
-        tag=tuple(path.name for path in untagged) if table.tagger and extension else (),
+        caption=tuple(path.name for path in untagged) if table.captioner and extension else (),
+        tag=tuple(path.name for path in untagged) if table.tagger and not table.captioner and extension else (),
         expand=done.lacks("expand", expand_options(config), originals) if table.expand else (),
         curate=done.lacks("curate", curate_options(config), pictures) if rewrites(config) and extension else (),
     )

@@ -4,6 +4,7 @@ import functools
 import hashlib
 import http.server
 import shutil
+import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -231,3 +232,21 @@ def test_captions_are_adjusted_for_weights(project: Project) -> None:
     assert not project.plan('images = "mine"\n' + weighted).wanted
     project.steps('images = "mine"\n[training]\nadjust_tags = true\n')
     assert project.captions()["blue.txt"] == "lakto_tiger, tail (cat)"
+
+
+@pytest.mark.engine
+def test_a_sentence_in_the_taggers_place(project: Project, engine_python: Path) -> None:
+    """By a model of random numbers; activation tag first, once, and the tagger has nothing left to do."""
+    script = Path(__file__).resolve().parents[1] / "engines" / "make_blip.py"
+    subprocess.run([str(engine_python), str(script), str(project.root / "blip")], check=True, capture_output=True)
+    usual = CachePaths.from_environment().home / "environments"
+    (project.root / "cache").mkdir()
+    (project.root / "cache/environments").symlink_to(usual)
+    table = f'images = "mine"\ncaptioner = "{project.root / "blip"}"\n' + tagging(project)
+    before = project.plan(table)
+    assert [line.split()[0] for line in before.wanted.lines(before.config.dataset)] == ["write", "curate"]
+    after = project.steps(table)
+    first, sentence = project.captions()["blue.txt"].strip().split(", ")
+    assert first == "lakto_tiger"
+    assert len(sentence.split()) >= 2
+    assert not after.wanted

@@ -43,16 +43,17 @@ def caption(
     options: CaptionOptions,
     *,
     captioner: Captioner,
+    only: frozenset[str] | None = None,
     dry_run: bool = False,
     report: Report = no_report,
 ) -> Captioned:
-    """Write a caption for every picture; one that cannot be read keeps what it has.
+    """Write a caption for every picture; one that cannot be read keeps what it has. `only`: those of these names.
 
     A dry run looks at the pictures too, and writes nothing. Each caption is written as it comes, so that what is there
     stays when it is stopped. Raises DatasetError, OutputError, ProjectBusyError, and what `captioner` raises.
     """
     _check(options.blip)
-    pictures = place.pictures(recursive=options.recursive)
+    pictures = [p for p in place.pictures(recursive=options.recursive) if only is None or p.name in only]
     if not pictures:
         raise DatasetError("has no pictures", where=str(place.folder), todo="put some in, or use --recursive")
     wanted = [path for path in pictures if options.there != "keep" or not _text_in(_file(path, options))]
