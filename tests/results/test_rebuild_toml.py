@@ -21,8 +21,9 @@ sys.path.insert(0, str(TESTS / "sd_scripts"))
 from helpers_sd_scripts import SHAPES, flat, make_job  # noqa: E402
 
 NAME = "lakto-lora"
-WITHOUT_FIELDS = {"override", "notebook", "notebook-zeros", "notebook-lycoris"}
-"""Shapes whose file no fields would give: a ready-made one, and the notebook's own values."""
+WITHOUT_FIELDS = {"override", "notebook", "notebook-zeros", "notebook-lycoris", "draws-while-training"}
+"""Shapes whose file alone gives no fields: a ready-made one, the notebook's own values, and one whose prompts lie in
+another file of the run."""
 
 
 ONE_FOLDER = """
