@@ -3,15 +3,10 @@
 preset -> config -> dataset -> base model -> TOML -> launch -> events -> run record -> results.
 """
 
-import secrets
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from functools import partial
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from kohya_wrap import base_models, dataset, presets
 from kohya_wrap.base_models.tokenizers import obtain_tokenizers
@@ -23,13 +18,12 @@ from kohya_wrap.engines import get_engine
 from kohya_wrap.engines.command import without_network
 from kohya_wrap.engines.hardware import detect
 from kohya_wrap.engines.watch import train
-from kohya_wrap.errors import EngineError, PresetError, Problem, ProjectBusyError
+from kohya_wrap.errors import EngineError, PresetError, Problem
 from kohya_wrap.events import FETCHING, Event, Notice, Progress
 from kohya_wrap.families.memory import memory_problems
-from kohya_wrap.files import output_error, write_whole
 from kohya_wrap.launch.signals import raise_on_stop_signals
 from kohya_wrap.paths import CachePaths, ProjectPaths, RunPaths
-from kohya_wrap.planning import Findings, Plan, Provided, engine_prompt, family_of, sample_problems
+from kohya_wrap.planning import Findings, Plan, Provided, family_of, prompts_of, sample_problems
 from kohya_wrap.preparing import Steps, do_steps
 from kohya_wrap.presets import LoadedPreset
 from kohya_wrap.record import RunRecord
@@ -37,20 +31,16 @@ from kohya_wrap.record.model import ContinuedEntry
 from kohya_wrap.recording import Recording
 from kohya_wrap.results.losses import StepLoss
 from kohya_wrap.results.publish import Lora
-from kohya_wrap.results.samples.prompts import Prompt, read_prompts
+from kohya_wrap.run_files import new_run, project_lock, write_run_files
 from kohya_wrap.sampling import Samples, after_training
 from kohya_wrap.sd_scripts import (
-    accelerate_yaml,
     check_given_files,
     check_overrides,
     check_passthrough,
-    dataset_toml,
     plan_steps,
     read_overrides,
-    sample_prompts_json,
-    training_toml,
 )
-from kohya_wrap.sd_scripts.job import Continuation, Overrides, TrainingJob
+from kohya_wrap.sd_scripts.job import Continuation, Overrides
 from kohya_wrap.studio import Studio
 
 OnEvent = Callable[[Event], None]
@@ -104,7 +94,7 @@ def plan(
     files, file_problems = _read_files(config, base_folder)
     steps = plan_steps(config, prepared, choices, files)
     too_long = check_total_steps(steps.total_steps, config.steps.max_total_steps)
-    samples = _prompts(config)
+    samples = prompts_of(config)
     findings = Findings(
         preset=(*loaded.warnings, *file_problems, *too_long, *sample_problems(config, project, steps, samples)),
         dataset=tuple(problem for problem in prepared.findings if not wanted.cures(problem)),
@@ -156,12 +146,12 @@ def run(
     planned = preset if isinstance(preset, Plan) else plan(preset, root=root, overrides=overrides)
     planned.findings.raise_errors()
     tell = on_event or _ignore
-    with raise_on_stop_signals(), _project_lock(planned.project):
+    with raise_on_stop_signals(), project_lock(planned.project):
         if planned.wanted:
             planned = _steps_done(planned, tell, offline=offline)
         provided = _provide(planned, tell, offline=offline)
-        job = planned.job(_new_run(planned.project), provided, continuation=_continuation(continued))
-        _write_files(job, planned)
+        job = planned.job(new_run(planned.project), provided, continuation=_continuation(continued))
+        write_run_files(job, planned)
         with Recording.open(planned, job, provided.status, continued=continued) as recording:
             launch = without_network(planned.launch(job.run)) if offline else planned.launch(job.run)
             recording.launched(launch)
@@ -231,70 +221,6 @@ def _read_files(config: TrainConfig, root: Path) -> tuple[Overrides, tuple[Probl
     except PresetError as error:
         return Overrides(), (*given, *error.problems)
     return files, (*given, *check_overrides(files))
-
-
-def write_toml(planned: Plan, out: Path) -> tuple[Path, Path]:
-    """Write the training and dataset TOML of a plan into `out`, and nothing else. Raises OutputError."""
-    run_paths = RunPaths(folder=out.absolute(), log_dir=planned.project.logs)
-    job = planned.job(run_paths)
-    _make_folder(run_paths.folder)
-    write_whole(run_paths.training_config, training_toml(job))
-    write_whole(run_paths.dataset_config, dataset_toml(job))
-    _write_prompts(run_paths, planned)
-    return run_paths.training_config, run_paths.dataset_config
-
-
-def _write_files(job: TrainingJob, planned: Plan) -> None:
-    write_whole(job.run.training_config, training_toml(job))
-    write_whole(job.run.dataset_config, dataset_toml(job))
-    write_whole(job.run.accelerate_config, accelerate_yaml(job.choices, planned.config.engine.gpu_ids))
-    _write_prompts(job.run, planned)
-
-
-def _write_prompts(run_paths: RunPaths, planned: Plan) -> None:
-    """Write the prompts that the engine is to draw while it trains, where it is."""
-    if planned.config.samples.draws_while_training:
-        prompts = map(engine_prompt, _prompts(planned.config))
-        write_whole(run_paths.sample_prompts, sample_prompts_json(prompts))
-
-
-def _prompts(config: TrainConfig) -> tuple[Prompt, ...]:
-    tag = config.dataset.activation_tag
-    return read_prompts(config.samples, config.setup.project_name, activation_tag=tag)
-
-
-def _new_run(project: ProjectPaths) -> RunPaths:
-    """Make the folders of a new run: its id is the local time and four random hex digits."""
-    stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
-    paths = project.run(f"{stamp}-{secrets.token_hex(2)}")
-    for folder in (paths.staging, paths.log_dir):
-        _make_folder(folder)
-    return paths
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise output_error(error, folder) from error
-
-
-@contextmanager
-def _project_lock(project: ProjectPaths) -> Iterator[None]:
-    _make_folder(project.config)
-    lock = FileLock(project.lock)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise ProjectBusyError(
-            "another run of this project is going on",
-            where=str(project.config),
-            todo="wait for it, stop it, or give this run another setup.project_name",
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _ignore(event: Event) -> None:

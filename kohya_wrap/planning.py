@@ -19,7 +19,7 @@ from kohya_wrap.presets import LoadedPreset
 from kohya_wrap.results.samples import places
 from kohya_wrap.results.samples.embeddings import find_embeddings
 from kohya_wrap.results.samples.loras import lora_problems
-from kohya_wrap.results.samples.prompts import Prompt, prompt_problems
+from kohya_wrap.results.samples.prompts import Prompt, prompt_problems, read_prompts
 from kohya_wrap.sd_scripts import SamplePrompt
 from kohya_wrap.sd_scripts.job import Continuation, Overrides, StepPlan, TrainingJob
 
@@ -70,6 +70,12 @@ def sample_problems(
             todo = "name others, or see steps.save_every_n_epochs and keep_only_last_n_epochs"
             found.append(Problem("samples.epochs", what, todo, severity="warning"))
     return tuple(found)
+
+
+def prompts_of(config: TrainConfig) -> tuple[Prompt, ...]:
+    """Read the prompts of [samples]."""
+    tag = config.dataset.activation_tag
+    return read_prompts(config.samples, config.setup.project_name, activation_tag=tag)
 
 
 @dataclass(frozen=True, slots=True)

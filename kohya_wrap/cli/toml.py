@@ -7,7 +7,8 @@ import typer
 
 from kohya_wrap.cli.options import PresetName, Root, Sets, SetWords, overrides
 from kohya_wrap.cli.output import print_warnings
-from kohya_wrap.pipeline import plan, write_toml
+from kohya_wrap.pipeline import plan
+from kohya_wrap.run_files import write_toml
 
 Out = Annotated[Path, typer.Option("--out", help="Folder to write them into.", file_okay=False)]
 
