@@ -37,6 +37,7 @@ lora_app = typer.Typer(
     help="Look into LoRA files, draw with them, bring them to a web UI, add them up.",
     cls=lazy_group(VERBS),
     no_args_is_help=True,
+    add_completion=False,
 )
 
 Look = tuple[LoraHeader, LoraHashes | None, Measures | None]

@@ -30,7 +30,7 @@ def merge(
     rank: Annotated[int, typer.Option(help="Bring the result to this rank (default: the sum of the ranks).")] = 0,
     device: Device = "cpu",
 ) -> None:
-    """Add LoRAs up: the new one does what <lora:A:0.6><lora:B:0.4> would, exactly unless --rank makes it smaller."""
+    """Add LoRAs up: the new one does what they would together at these weights, exactly unless --rank is given."""
     parts = [_part(text) for text in files]
     check_target(out, *(part.path for part in parts))
     with raise_on_stop_signals():

@@ -16,7 +16,9 @@ from kohya_wrap.cli.options import Root
 from kohya_wrap.cli.output import print_rows, size_text
 from kohya_wrap.paths import CachePaths
 
-model_app = typer.Typer(name="model", help="Find, fetch and keep base models.", no_args_is_help=True)
+model_app = typer.Typer(
+    name="model", help="Find, fetch and keep base models.", no_args_is_help=True, add_completion=False
+)
 
 LinkText = Annotated[
     str,

@@ -14,7 +14,9 @@ from kohya_wrap.errors import PresetError
 from kohya_wrap.pipeline import load_preset
 from kohya_wrap.results import rebuild
 
-presets_app = typer.Typer(name="presets", help="List, show and make presets.", no_args_is_help=True)
+presets_app = typer.Typer(
+    name="presets", help="List, show and make presets.", no_args_is_help=True, add_completion=False
+)
 presets_app.command()(pin)
 
 

@@ -17,7 +17,10 @@ from kohya_wrap.cli.dataset.tag import tag
 from kohya_wrap.cli.dataset.tags import tags
 
 dataset_app = typer.Typer(
-    name="dataset", help="Make and mend datasets; every change can be undone.", no_args_is_help=True
+    name="dataset",
+    help="Make and mend datasets; every change can be undone.",
+    no_args_is_help=True,
+    add_completion=False,
 )
 for verb in (
     new,

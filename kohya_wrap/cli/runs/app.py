@@ -11,7 +11,10 @@ from kohya_wrap.cli.runs.share import export, import_
 from kohya_wrap.cli.runs.show import list_, show
 
 runs_app = typer.Typer(
-    name="runs", help="List, show, draw, compare and repeat the runs of this folder.", no_args_is_help=True
+    name="runs",
+    help="List, show, draw, compare and repeat the runs of this folder.",
+    no_args_is_help=True,
+    add_completion=False,
 )
 runs_app.command("list")(list_)
 for verb in (show, plot, tensorboard, compare, report, reproduce, resume, export):
