@@ -39,6 +39,18 @@ def write_whole(path: Path, text: str) -> None:
         raise output_error(error, path) from error
 
 
+def give_name(made: Path, name: Path) -> None:
+    """Give a whole file on the same disk its name, never that of another file. Raises OSError (FileExistsError)."""
+    try:
+        os.link(made, name, follow_symlinks=False)  # unlike a rename, never over a file that has come since
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        made.replace(name)
+    else:
+        made.unlink()
+
+
 def copy_whole(source: Path, target: Path) -> None:
     """Copy a file, with its times, whole or not at all; an existing target is replaced. Raises OutputError."""
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")

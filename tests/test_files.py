@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kohya_wrap.errors import DiskFullError, OutputError
-from kohya_wrap.files import copy_whole, output_error, sha256_file, write_whole
+from kohya_wrap.files import copy_whole, give_name, output_error, sha256_file, write_whole
 
 
 def test_text_is_written_as_utf8(tmp_path: Path) -> None:
@@ -75,3 +75,15 @@ def test_a_written_file_may_be_read_by_whom_it_may_elsewhere(tmp_path: Path) -> 
     write_whole(tmp_path / "a", "x")
     (tmp_path / "b").write_text("x")
     assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
+
+
+def test_a_name_that_is_taken_stays(tmp_path: Path) -> None:
+    """A file gets its name once; another one that has it keeps it, and nothing is lost."""
+    for name in ("first", "second"):
+        (tmp_path / name).write_text(name)
+    give_name(tmp_path / "first", tmp_path / "name")
+    assert not (tmp_path / "first").exists()
+    with pytest.raises(FileExistsError):
+        give_name(tmp_path / "second", tmp_path / "name")
+    assert (tmp_path / "name").read_text() == "first"
+    assert (tmp_path / "second").read_text() == "second"

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kohya_wrap.errors import OutputError
-from kohya_wrap.files import output_error, sha256_file
+from kohya_wrap.files import give_name, output_error, sha256_file
 from kohya_wrap.results.inspect import LoraHeader, inspect_header
 from kohya_wrap.results.parameters.png import SIGNATURE
 
@@ -169,12 +169,7 @@ def _place(target: Path, write: Write) -> None:
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
         write(temporary)
-        try:
-            os.link(temporary, target, follow_symlinks=False)  # unlike a rename, never over a file that has come since
-        except FileExistsError:
-            raise
-        except OSError:  # a file system without hard links
-            temporary.replace(target)
+        give_name(temporary, target)
     except OSError as error:
         raise output_error(error, target) from error
     finally:

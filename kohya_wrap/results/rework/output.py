@@ -1,12 +1,11 @@
 """What the tools are given and what they leave: checked before, checked after, and whole or not there."""
 
-import os
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from kohya_wrap.errors import BadResultError, OutputError
-from kohya_wrap.files import output_error
+from kohya_wrap.files import give_name, output_error
 from kohya_wrap.results.inspect import LoraHeader, inspect_header
 from kohya_wrap.results.inspect.modules import Module
 from kohya_wrap.results.lora_file import not_finite
@@ -69,12 +68,7 @@ def make(out: Path, ranks: Mapping[str, int], write: Callable[[Path], None], *, 
             made = Path(folder) / out.name
             write(made)
             _check(made, ranks, at_most=at_most)
-            try:
-                os.link(made, out)  # unlike a rename it never takes the place of another file
-            except FileExistsError:
-                raise
-            except OSError:  # a file system without hard links
-                made.replace(out)
+            give_name(made, out)
     except OSError as error:
         raise output_error(error, out) from error
     return inspect_header(out)
