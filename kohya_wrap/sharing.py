@@ -14,7 +14,7 @@ import re
 import secrets
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -31,6 +31,7 @@ from kohya_wrap.reproducing import root_of
 
 FORMAT = 1
 _PINS = ("requirements-engine.txt", "constraints-engine.txt", "sd-scripts.toml")
+_PICTURES, _CAPTIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp"), (".txt", ".caption")
 _NAME = re.compile(r"[^/\\\x00-\x1f]{1,200}")
 _LARGEST_FILE, _LARGEST_TEXT, _MOST_FILES, _HIGHEST_RATIO = 1 << 30, 64 << 20, 200_000, 1000
 _UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, UnicodeDecodeError)
@@ -68,7 +69,7 @@ def export_run(record: RunRecord, target: Path, *, with_images: bool = False) ->
 
 
 def _is_image(entry: FileEntry) -> bool:
-    return entry.path.lower().endswith((".png", ".jpg", ".jpeg", ".webp", ".bmp"))
+    return entry.path.lower().endswith(_PICTURES)
 
 
 def _write_zip(content: Mapping[str, bytes | Path], target: Path) -> None:
@@ -94,15 +95,16 @@ def import_run(archive: Path, *, root: Path, trust: bool = False) -> Imported:
     """Unpack an exported run below `root`, so that `reproduce` can repeat it there.
 
     Everything is checked before anything is written: names stay below `root`, hashes fit, nothing that is there is
-    replaced. A preset that names code to run (an optimizer by its class path, a python of its own) is refused unless
-    `trust`. Raises OutputError, PresetError.
+    replaced. What could run code is refused unless `trust`: a preset that names some (an optimizer by its class path, a
+    python of its own) or reads it from another file, and files that are neither pictures nor captions. Raises
+    OutputError, PresetError.
     """
     try:
         with zipfile.ZipFile(archive) as opened:
             files = _checked(opened, archive)
             record = _record(opened, archive)
-            if not trust and (found := list(_runs_code(record.preset.stated))):
-                raise PresetError.of(found, what="the run's preset names code that would be run on this machine")
+            if not trust and (found := [*_runs_code(record.preset.stated), *_odd_files(files)]):
+                raise PresetError.of(found, what="the run holds what could run code on this machine")
             return _unpack(opened, files, record, root.absolute())
     except _UNREADABLE as error:
         raise OutputError(f"is no whole ZIP file: {error}", where=str(archive), todo="export it again") from error
@@ -174,6 +176,17 @@ def _runs_code(stated: Mapping[str, object]) -> Iterator[Problem]:
             yield Problem(f"{table}.{key}", f"names a program: {value(table, key)!r}", todo)
     if value("setup", "allow_pickle"):
         yield Problem("setup.allow_pickle", "opens a pickle", todo)
+    if path := value("extras", "override_config_file"):
+        yield Problem("extras.override_config_file", f"takes every setting from a file, unseen: {path!r}", todo)
+    if "extends" in stated:  # no record of ours has it: what a preset extends is in its tables
+        yield Problem("extends", f"takes settings from a file, unseen: {stated['extends']!r}", todo)
+
+
+def _odd_files(files: Iterable[str]) -> Iterator[Problem]:
+    """Name what is no part of a dataset: beside a program, a module or a .pth file would be run by it."""
+    for name in files:
+        if name.startswith("files/") and not name.lower().endswith((*_PICTURES, *_CAPTIONS)):
+            yield Problem(name, "is neither a picture nor a caption", "look at it, and give --trust")
 
 
 def _unpack(opened: zipfile.ZipFile, files: Mapping[str, str], record: RunRecord, root: Path) -> Imported:

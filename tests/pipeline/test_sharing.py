@@ -199,6 +199,7 @@ def test_a_damaged_file_is_not_taken(record: RunRecord, tmp_path: Path) -> None:
         ("engine", "sd_scripts_dir", "evil"),
         ("sd_scripts", "lr_scheduler_type", "evil.Schedule"),
         ("setup", "allow_pickle", True),
+        ("extras", "override_config_file", "settings.toml"),
     ],
 )
 def test_code_in_a_strangers_preset_needs_a_word(
@@ -212,6 +213,26 @@ def test_code_in_a_strangers_preset_needs_a_word(
     with pytest.raises(PresetError, match=f"{table}.{key}"):
         import_run(archive, root=tmp_path / "theirs")
     assert import_run(archive, root=tmp_path / "theirs", trust=True).record.id == RUN
+
+
+def test_a_strangers_preset_extends_nothing(record: RunRecord, tmp_path: Path) -> None:
+    """A preset in the archive could name the code that the record does not."""
+    stated = {"extends": "../evil.toml", "setup": {"project_name": "tiger"}}
+    preset = record.preset.model_copy(update={"stated": stated})
+    archive = export_run(record.with_(preset=preset), tmp_path / "run.zip")
+    with pytest.raises(PresetError, match="extends"):
+        import_run(archive, root=tmp_path / "theirs")
+
+
+@pytest.mark.parametrize("name", [".venv/lib/site.pth", "vendor/sd-scripts/evil.py", "Loras/evil.toml"])
+def test_only_pictures_and_captions_come_unasked(record: RunRecord, tmp_path: Path, name: str) -> None:
+    """What Python, the engine or a preset would read is named, not written; with trust it is taken."""
+    archive = changed(export_run(record, tmp_path / "run.zip"), **{f"files/{name}": b"import evil"})
+    with pytest.raises(PresetError, match="neither a picture nor a caption"):
+        import_run(archive, root=tmp_path / "theirs")
+    assert not (tmp_path / "theirs").exists()
+    import_run(archive, root=tmp_path / "theirs", trust=True)
+    assert (tmp_path / "theirs" / name).is_file()
 
 
 @pytest.mark.engine
