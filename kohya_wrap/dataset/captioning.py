@@ -18,7 +18,10 @@ OnCaption = Callable[[Path, str, str], None]
 
 @dataclass(frozen=True, slots=True)
 class BlipOptions:
-    """As in the notebook. `caption_min`, `caption_max`: tokens. `num_beams`: 1 takes the likeliest word each time."""
+    """`caption_min`, `caption_max`: tokens, as in the notebook.
+
+    `num_beams`: 1 takes the likeliest word each time, as the notebook did: it asked for beam search and left it at one.
+    """
 
     caption_min: int = 10
     caption_max: int = 75

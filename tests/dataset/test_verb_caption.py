@@ -153,3 +153,17 @@ def test_a_pickle_is_not_loaded(tmp_path: Path) -> None:
         (tmp_path / file).write_text("{}")
     with pytest.raises(DatasetError, match="pickle only"):
         model_files(str(tmp_path), lambda repo, file: Path(file))
+
+
+@pytest.mark.parametrize(
+    "name", ["a b, (c) [d]", "quote\"'s", "back\\slash", "new\nline", "-dash", "$HOME `x`", "\u864e \U0001f42f"]
+)
+def test_odd_names_and_captions(place: DatasetPlace, name: str) -> None:
+    """Each gets its caption beside it; what was there stays as it is, and undo gives it back."""
+    Image.new("RGB", (40, 40)).save(place.folder / f"{name}.png")
+    before = 'tag, "q", (x:1.2), \\\\, \u864e \U0001f42f'
+    (place.folder / f"{name}.txt").write_text(before, encoding="utf-8")
+    run(place, there="append")
+    assert texts(place)[f"{name}.txt"] == f"{before}, a picture named {name}"
+    undo(place)
+    assert texts(place)[f"{name}.txt"] == before

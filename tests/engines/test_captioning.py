@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,18 @@ def test_another_model_is_refused(tmp_path: Path, pictures: list[Path], engine_p
         told(captioner, pictures)
 
 
+@pytest.mark.engine
+@pytest.mark.parametrize("broken", ["config.json", "model.safetensors"])
+def test_a_broken_model_is_refused(tmp_path: Path, pictures: list[Path], engine_python: Path, broken: str) -> None:
+    """It is the model that is at fault: to run it again would not help."""
+    script = Path(__file__).with_name("make_blip.py")
+    subprocess.run([str(engine_python), str(script), str(tmp_path / "blip")], check=True, capture_output=True)
+    (tmp_path / "blip" / broken).write_bytes(b"cut off")
+    captioner = BlipCaptioner(engine_python, "blip", model_files(str(tmp_path / "blip"), no_fetch), use_cpu=True)
+    with pytest.raises(DatasetError, match="is no model that captions"):
+        told(captioner, pictures)
+
+
 def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str) -> BlipCaptioner:
     """Give a captioner whose script is `source`."""
     script = tmp_path / "script.py"
@@ -85,5 +98,7 @@ def test_an_exception_stops_the_process(tmp_path: Path, pictures: list[Path], mo
     def full(path: Path, text: str, why: str) -> None:
         raise DatasetError("full")
 
+    began = time.monotonic()
     with pytest.raises(DatasetError, match="full"):
         captioner(pictures, SHORT, on_caption=full)
+    assert time.monotonic() - began < 30, "it slept on"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 from PIL import Image, ImageOps
+from safetensors import SafetensorError
 from transformers import BertTokenizerFast, BlipForConditionalGeneration, BlipImageProcessor
 from transformers.utils import logging
 
@@ -22,15 +23,16 @@ def main(job: dict[str, object]) -> None:
     device = "cuda" if torch.cuda.is_available() and not job["use_cpu"] else "cpu"
     dtype = torch.float16 if device == "cuda" else torch.float32
     folder = str(job["model"])
-    kind = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8")).get("model_type")
-    if kind != "blip":
-        tell({"refused": f"its config.json says {kind!r}, not 'blip'"})
-        return
     try:
+        config = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
+        kind = config.get("model_type") if isinstance(config, dict) else None
+        if kind != "blip":
+            tell({"refused": f"its config.json says {kind!r}, not 'blip'"})
+            return
         pictures = BlipImageProcessor.from_pretrained(folder)
         words = BertTokenizerFast.from_pretrained(folder)
         model = BlipForConditionalGeneration.from_pretrained(folder, use_safetensors=True, torch_dtype=dtype)
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
         tell({"refused": f"{type(error).__name__}: {str(error)[:300]}"})
         return
     model = model.to(device).eval()
