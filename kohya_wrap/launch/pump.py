@@ -85,14 +85,20 @@ class Pump:
 
         A second time it gives nothing. Bounded, because a stray may go on writing.
         """
-        for _ in range(_LAST_READS):
-            if not self._ready(0.0):
-                break
-            yield from self.read(0.0)
-        for key in list((self._selector.get_map() or {}).values()):
-            self._let_go(key)
-            yield from self._lines(key.data, key.data.splitter.close())
-        self._selector.close()
+        try:
+            for _ in range(_LAST_READS):
+                if not self._ready(0.0):
+                    break
+                yield from self.read(0.0)
+            for key in self._keys():
+                yield from self._lines(key.data, key.data.splitter.close())
+        finally:  # also when the log cannot be written
+            for key in self._keys():
+                self._let_go(key)
+            self._selector.close()
+
+    def _keys(self) -> list[selectors.SelectorKey]:
+        return list((self._selector.get_map() or {}).values())
 
     def _ready(self, timeout: float) -> list[selectors.SelectorKey]:
         if self._selector.get_map() is None:

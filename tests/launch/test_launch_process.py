@@ -1,8 +1,10 @@
 """Commands that end by themselves: their output, their log, their environment, their outcome."""
 
+import gc
 import signal
 import threading
 import time
+import warnings
 from itertools import pairwise
 from pathlib import Path
 
@@ -189,6 +191,18 @@ def test_a_full_disk_stops_the_command(tmp_path: Path) -> None:
     with pytest.raises(DiskFullError, match="full"):
         run_process(plan_for(source, tmp_path), on_line=print, log=Path("/dev/full"))
     assert not runs(pid_from(tmp_path / "leader"))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a disk that is always full")
+def test_a_full_disk_leaves_no_pipe_open(tmp_path: Path) -> None:
+    """What the command goes on printing has nowhere to go, and both pipes are let go of all the same."""
+    source = "import time\nfor _ in range(1000): print('x' * 5000, flush=True); time.sleep(0.01)"
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        with pytest.raises(DiskFullError):
+            run_process(plan_for(source, tmp_path), on_line=print, log=Path("/dev/full"))
+        gc.collect()
+    assert [str(each.message) for each in warned if issubclass(each.category, ResourceWarning)] == []
 
 
 def test_a_log_in_a_missing_folder_fails_before_the_command_starts(tmp_path: Path) -> None:
