@@ -26,7 +26,7 @@ class Leavings:
     def staged(self) -> tuple[Staged, ...]:
         """List what the engine left; the oldest beyond keep_only_last_n_epochs go (the engine keeps one more)."""
         job = self.job
-        own = staged_loras(job.run.staging, self._name, last_epoch=job.steps.epochs, steps_before=job.steps_before)
+        own = staged_loras(job.run.staging, self._name, last_epoch=job.steps.epochs, uncounted=job.uncounted)
         staged = (*self._staged_before(), *own)
         keep = job.config.steps.keep_only_last_n_epochs
         for old in staged[:-keep] if keep else ():
@@ -39,7 +39,7 @@ class Leavings:
         found: list[Staged] = []
         for part in self.parts:
             folder = RunPaths(Path(part.record.folder), Path()).staging
-            staged = staged_loras(folder, self._name, last_epoch=part.until_epoch + 1, steps_before=part.steps_before)
+            staged = staged_loras(folder, self._name, last_epoch=part.until_epoch + 1, uncounted=part.uncounted)
             found += [each for each in staged if part.epochs_before < each.epoch <= part.until_epoch]
         return found
 
@@ -47,10 +47,11 @@ class Leavings:
         """Read the losses of every part, counted through."""
         found: list[StepLoss] = []
         for part in self.parts:
-            losses = shifted(read_losses(log_dir(part.record)), part.steps_before)
+            losses = shifted(read_losses(log_dir(part.record)), part.uncounted)
             found += [loss for loss in losses if loss.step <= part.until_step]
-        return (*found, *shifted(read_losses(self.job.run.log_dir), self.job.steps_before))
+        return (*found, *shifted(read_losses(self.job.run.log_dir), self.job.uncounted))
 
     def has_state(self) -> bool:
         """Whether there is a whole training state to go on from."""
-        return bool(find_states(self.job.run.staging, self._name))
+        per_epoch = self.job.steps.steps_per_epoch
+        return bool(find_states(self.job.run.staging, self._name, steps_per_epoch=per_epoch))

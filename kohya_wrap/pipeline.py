@@ -181,7 +181,9 @@ def _steps_done(planned: Plan, tell: OnEvent, *, offline: bool) -> Plan:
 
 
 def _continuation(continued: ContinuedEntry | None) -> Continuation | None:
-    return Continuation(Path(continued.state), continued.epoch, continued.steps) if continued else None
+    if continued is None:
+        return None
+    return Continuation(Path(continued.state), continued.epoch, continued.steps, continued.unknown_to_engine)
 
 
 def _provide(planned: Plan, tell: OnEvent, *, offline: bool) -> Provided:

@@ -16,7 +16,7 @@ from kohya_wrap.record.model import ContinuedEntry
 from kohya_wrap.record.parts import changed_files, parts_of
 from kohya_wrap.reproducing import root_of
 from kohya_wrap.results.compare import flat
-from kohya_wrap.results.states import find_states
+from kohya_wrap.results.states import TrainingState, find_states
 
 _MAY_DIFFER = ("training.resume", "dataset.", "extras.zip", "samples.", "engine.stall_minutes", "engine.on_")
 """Settings that say nothing of the training itself; the pictures are compared by their hashes."""
@@ -68,20 +68,28 @@ def plan_of(record: RunRecord) -> Plan:
 
 
 def _newest_state(record: RunRecord, planned: Plan) -> ContinuedEntry:
-    """Find the newest whole state of a run, or of the parts before it."""
-    runs = Path(record.folder).parent
+    """Find the newest whole state of a run, or of the parts before it, with something left to do."""
+    runs, length = Path(record.folder).parent, planned.steps
     parts = [part.record for part in parts_of(record.continued, runs)]
     for part in (record, *reversed(parts)):
-        states = find_states(RunPaths(Path(part.folder), Path()).staging, part.project)
-        if states:
-            newest = states[-1]
-            steps = newest.epoch * planned.steps.batches_per_epoch
-            return ContinuedEntry(run=part.id, state=str(newest.path), epoch=newest.epoch, steps=steps)
+        for state in reversed(_states(part, per_epoch=length.steps_per_epoch)):
+            if state.steps < length.total_steps:
+                epoch = state.steps // length.steps_per_epoch
+                uncounted = epoch * length.steps_per_epoch
+                return ContinuedEntry(
+                    run=part.id, state=str(state.path), epoch=epoch, steps=state.steps, uncounted=uncounted
+                )
     raise OutputError(
         "left no whole training state",
         where=record.folder,
         todo="set training.save_state = true for the next run; this one must begin again",
     )
+
+
+def _states(part: RunRecord, *, per_epoch: int) -> tuple[TrainingState, ...]:
+    uncounted = part.continued.unknown_to_engine if part.continued else 0
+    staging = RunPaths(Path(part.folder), Path()).staging
+    return find_states(staging, part.project, steps_per_epoch=per_epoch, uncounted=uncounted)
 
 
 def _differences(record: RunRecord, planned: Plan) -> Iterator[Problem]:

@@ -39,11 +39,15 @@ class TrainingConfig(Table):
     Default: 1.0. Source: Lora_Trainer, activation_tag_weight."""
 
     save_state: bool = False
-    """Keep the newest training state, so that the run can be resumed.
+    """Keep the newest training state, so that the run can be resumed: one with every LoRA that is saved.
     Default: false. Source: Lora_Trainer of 2023, save_state."""
 
+    save_state_every_n_steps: Annotated[int, Field(ge=0)] = 0
+    """Save a state also every so many steps, for epochs too long to lose; 0: with the LoRAs alone.
+    Default: 0. Source: sd-scripts, save_every_n_steps."""
+
     keep_only_last_n_states: Annotated[int, Field(ge=1)] = 1
-    """How many training states are kept; with 2 there is one to go on from even when the newest was cut short.
+    """How many training states of each kind are kept; with 2 one is left even when the newest was cut short.
     Default: 1. Source: Lora_Trainer of 2023 keeps 1."""
 
     resume: str = ""

@@ -64,7 +64,9 @@ class Watch:
     def _take(self, events: Iterable[Event]) -> None:
         before = self._job.steps_before
         for event in events:
-            counted = replace(event, step=event.step + before) if before and isinstance(event, Step) else event
+            counted = event
+            if before and isinstance(event, Step):
+                counted = replace(event, step=event.step + before, total=self._job.steps.total_steps)
             self._on_event(counted)
             self._keep(counted)
 

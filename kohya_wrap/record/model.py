@@ -146,12 +146,21 @@ class OutcomeEntry(_Part):
 
 
 class ContinuedEntry(_Part):
-    """What a run goes on from: the run before, its state folder, and the epochs and steps done by then."""
+    """What a run goes on from: the run before, its state folder, and the whole epochs and the steps done by then.
+
+    `uncounted`: how many of the steps the engine does not count; None in records of before 2026-11-23: all of them.
+    """
 
     run: str
     state: str
     epoch: int
     steps: int
+    uncounted: int | None = None
+
+    @property
+    def unknown_to_engine(self) -> int:
+        """Steps that are missing in the engine's own numbers."""
+        return self.steps if self.uncounted is None else self.uncounted
 
 
 class SampleEntry(_Part):

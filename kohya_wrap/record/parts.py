@@ -11,11 +11,13 @@ from kohya_wrap.record.model import ContinuedEntry, FileEntry, RunRecord, read_r
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What counts of one part: its steps and epochs after `steps_before` and `epochs_before`, up to where the next
-    part took over."""
+    """What counts of one part: its epochs after `epochs_before`, up to where the next part took over.
+
+    `uncounted`: steps of the parts before it that are missing in its engine's numbers.
+    """
 
     record: RunRecord
-    steps_before: int
+    uncounted: int
     epochs_before: int
     until_step: int
     until_epoch: int
@@ -32,7 +34,7 @@ def parts_of(continued: ContinuedEntry | None, runs: Path) -> list[Part]:
     before = record.continued
     part = Part(
         record,
-        steps_before=before.steps if before else 0,
+        uncounted=before.unknown_to_engine if before else 0,
         epochs_before=before.epoch if before else 0,
         until_step=continued.steps,
         until_epoch=continued.epoch,

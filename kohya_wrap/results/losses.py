@@ -54,9 +54,9 @@ def _scalars(file: Path) -> Iterator[tuple[str, int, float]]:
                 yield value.tag, event.step, float(make_ndarray(value.tensor))
 
 
-def shifted(losses: Sequence[StepLoss], steps_before: int) -> tuple[StepLoss, ...]:
-    """Count steps on from `steps_before`: an engine that goes on counts from 0 again."""
-    return tuple(replace(loss, step=loss.step + steps_before) for loss in losses) if steps_before else tuple(losses)
+def shifted(losses: Sequence[StepLoss], uncounted: int) -> tuple[StepLoss, ...]:
+    """Add the steps that an engine which goes on did not count."""
+    return tuple(replace(loss, step=loss.step + uncounted) for loss in losses) if uncounted else tuple(losses)
 
 
 def log_dir(record: RunRecord) -> Path:

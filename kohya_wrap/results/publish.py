@@ -30,24 +30,24 @@ class Lora:
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """A file that the engine wrote, the epoch it belongs to, and the steps that were done before the engine began."""
+    """A file that the engine wrote, the epoch it belongs to, and the steps that the engine did not count."""
 
     path: Path
     epoch: int
-    steps_before: int = 0
+    uncounted: int = 0
 
 
-def staged_loras(staging: Path, name: str, *, last_epoch: int, steps_before: int = 0) -> tuple[Staged, ...]:
+def staged_loras(staging: Path, name: str, *, last_epoch: int, uncounted: int = 0) -> tuple[Staged, ...]:
     """List the LoRAs in a run's folder by epoch; the file without a number is the last epoch.
 
-    In a run that goes on, the engine counted its steps from 0: a file that says fewer than it should is written again
-    with the right number.
+    In a run that goes on, the engine did not count the steps of the epochs before: a file that says fewer than it
+    should is written again with the right number.
     """
     pattern = re.compile(rf"{re.escape(name)}(?:-(\d+))?\.safetensors")
     found = []
     for file in staging.glob("*.safetensors") if staging.is_dir() else ():
         if match := pattern.fullmatch(file.name):
-            found.append(Staged(file, int(match.group(1)) if match.group(1) else last_epoch, steps_before))
+            found.append(Staged(file, int(match.group(1)) if match.group(1) else last_epoch, uncounted))
     return tuple(sorted(found, key=lambda staged: staged.epoch))
 
 
@@ -59,7 +59,7 @@ def check_staged(staged: Staged, *, steps: int | None = None) -> LoraFile:
         raise BadResultError("the LoRA holds no tensors", where=where, todo="look at the end of the run's log")
     if lora.steps < 1:
         raise BadResultError("the LoRA was saved before any step", where=where, todo="raise steps.how_many")
-    done = lora.steps + staged.steps_before
+    done = lora.steps + staged.uncounted
     if steps is not None and done != steps:
         raise BadResultError(f"the LoRA says {done} steps, the plan {steps}", where=where, todo="look at the run's log")
     if bad := not_finite(lora):
@@ -119,12 +119,12 @@ class _Ready:
 
 def _counted(staged: Staged, lora: LoraFile) -> LoraFile:
     """Give the LoRA with all steps that led to it in its metadata; the engine's own file stays beside it."""
-    if not staged.steps_before:
+    if not staged.uncounted:
         return lora
     place = staged.path.parent / "counted"
     target = place / staged.path.name
     try:
         place.mkdir(exist_ok=True)
-        return write_with_metadata(lora, target, {"ss_steps": str(lora.steps + staged.steps_before)})
+        return write_with_metadata(lora, target, {"ss_steps": str(lora.steps + staged.uncounted)})
     except OSError as error:
         raise output_error(error, target) from error

@@ -17,21 +17,25 @@ _WEIGHTS = "model.safetensors"
 
 @dataclass(frozen=True, slots=True)
 class TrainingState:
-    """A state folder, and how many epochs were done when it was saved."""
+    """A state folder, and the steps that were done when it was saved, those of earlier parts of the run included."""
 
     path: Path
-    epoch: int
+    steps: int
 
 
-def find_states(staging: Path, name: str) -> tuple[TrainingState, ...]:
-    """List the whole states in a run's folder, oldest first."""
-    pattern = re.compile(rf"{re.escape(name)}-(\d{{6}})-state")
-    found = [
-        TrainingState(path, int(match.group(1)))
-        for path in (staging.iterdir() if staging.is_dir() else ())
-        if (match := pattern.fullmatch(path.name)) and is_whole(path)
-    ]
-    return tuple(sorted(found, key=lambda state: state.epoch))
+def find_states(staging: Path, name: str, *, steps_per_epoch: int, uncounted: int = 0) -> tuple[TrainingState, ...]:
+    """List the whole states in a run's folder, oldest first: NAME-EEEEEE-state and NAME-stepSSSSSSSS-state.
+
+    `uncounted`: steps that are missing in the engine's own numbers, as the run itself went on from a state.
+    """
+    pattern = re.compile(rf"{re.escape(name)}-(?:(?P<epoch>\d{{6,}})|step(?P<step>\d{{8,}}))-state")
+    found = []
+    for path in staging.iterdir() if staging.is_dir() else ():
+        if (match := pattern.fullmatch(path.name)) and is_whole(path):
+            epoch, step = match["epoch"], match["step"]
+            steps = int(epoch) * steps_per_epoch if epoch else int(step) + uncounted
+            found.append(TrainingState(path, steps))
+    return tuple(sorted(found, key=lambda state: (state.steps, state.path)))
 
 
 def is_whole(state: Path) -> bool:

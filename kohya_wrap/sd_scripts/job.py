@@ -16,7 +16,7 @@ class StepPlan:
     """How long the engine will train, as the engine itself will count.
 
     `planned_steps` is the notebook's own figure (pictures x repeats / batch, buckets not considered); the warm-up is a
-    part of it. `batches_per_epoch` is per process.
+    part of it. `batches_per_epoch` is per process; with gradient accumulation several of them make a step.
     """
 
     batches_per_epoch: int
@@ -24,6 +24,7 @@ class StepPlan:
     total_steps: int
     planned_steps: int
     warmup_steps: int
+    steps_per_epoch: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +37,16 @@ class Overrides:
 
 @dataclass(frozen=True, slots=True)
 class Continuation:
-    """Where a run goes on that was interrupted: a state folder, and the epochs and steps done when it was saved.
+    """Where a run goes on that was interrupted: a state folder, and the whole epochs and the steps done by then.
 
-    The engine counts its steps from 0 again; epochs keep their numbers.
+    Epochs keep their numbers. `uncounted`: how many of the steps the engine forgets, which are those of the whole
+    epochs: it begins again at 0, or at what was done of the epoch that it goes on in.
     """
 
     state: Path
     epoch: int
     steps: int
+    uncounted: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,11 @@ class TrainingJob:
     def steps_before(self) -> int:
         """Steps that were done before this run took over."""
         return self.continuation.steps if self.continuation else 0
+
+    @property
+    def uncounted(self) -> int:
+        """Steps that are missing in the engine's own numbers."""
+        return self.continuation.uncounted if self.continuation else 0
 
     def place(self, given: str) -> str:
         """Give a path of the preset as the engine must see it: absolute, "~" expanded."""

@@ -36,7 +36,7 @@ def plan_steps(
     per_process = math.ceil(dataset.batches_per_epoch / choices.num_processes)
     per_epoch = math.ceil(per_process / asked.accumulation)
     if not per_epoch:
-        return StepPlan(0, 0, 0, 0, 0)
+        return StepPlan(0, 0, 0, 0, 0, 0)
     total = asked.steps if asked.epochs is None else asked.epochs * per_epoch
     planned = _planned(asked, dataset)
     return StepPlan(
@@ -45,6 +45,7 @@ def plan_steps(
         total_steps=total,
         planned_steps=planned,
         warmup_steps=int(planned * config.learning.lr_warmup_ratio * _scheduler_share(asked, choices)),
+        steps_per_epoch=per_epoch,
     )
 
 

@@ -28,7 +28,7 @@ def training_toml(job: TrainingJob) -> str:
         for difference in DIFFERENCES:
             put(sections, difference.section, difference.key, difference.value(job))
     _put_model_parts(sections, job)
-    for key, value in (_going_on(job) | sample_options(job)).items():
+    for key, value in (_states(job) | _going_on(job) | sample_options(job)).items():
         put(sections, "training_arguments", key, value)
     for key, value in job.family.fixed_arguments.items():
         put(sections, "model_arguments", key, value)
@@ -43,11 +43,32 @@ def put(sections: dict[str, Section], section: str, key: str, value: object | No
         sections[section][key] = value
 
 
-def _going_on(job: TrainingJob) -> Section:
-    """Give what makes the engine go on; without initial_epoch it would count from the steps of the last part alone."""
-    if job.continuation is None:
+def _states(job: TrainingJob) -> Section:
+    """Give what saves a state every N steps, the newest ones kept.
+
+    The engine saves a LoRA with each; of those the newest alone stays. Nothing can go on from a state of the last step:
+    where there will be one, another is kept.
+    """
+    training, length = job.config.training, job.steps
+    every = training.save_state_every_n_steps
+    if not (training.save_state and every):
         return {}
-    return {"resume": str(job.continuation.state), "initial_epoch": job.continuation.epoch + 1}
+    last_is_saved = (length.total_steps - job.uncounted) % every == 0
+    # The engine takes the width of the window in steps, the newest state not counted.
+    window = every * (training.keep_only_last_n_states - (0 if last_is_saved else 1))
+    return {"save_every_n_steps": every, "save_last_n_steps": 0, "save_last_n_steps_state": window}
+
+
+def _going_on(job: TrainingJob) -> Section:
+    """Give what makes the engine go on; without initial_step it would count from the steps of the last part alone.
+
+    Only in the midst of an epoch are its first batches to be left out.
+    """
+    going_on = job.continuation
+    if going_on is None:
+        return {}
+    options: Section = {"resume": str(going_on.state), "initial_step": going_on.steps}
+    return options | ({"skip_until_initial_step": True} if going_on.steps > going_on.uncounted else {})
 
 
 def _put_model_parts(sections: dict[str, Section], job: TrainingJob) -> None:

@@ -47,6 +47,7 @@ NOTEBOOK_DEFAULTS = {
     "training.adjust_tags": False,
     "training.activation_tag_weight": 1.0,
     "training.save_state": False,
+    "training.save_state_every_n_steps": 0,
     "training.resume": "",
     "optimizer.optimizer": "AdamW8bit",
     "optimizer.optimizer_args": (),

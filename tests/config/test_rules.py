@@ -57,6 +57,19 @@ ERRORS: Mapping[str, tuple[Tables, str, str]] = {
         "no ending",
     ),
     "pictures as captions": ({"processing": {"caption_extension": ".PNG"}}, "processing.caption_extension", "pictures"),
+    "states by steps, twice": (
+        {"training": {"save_state": True, "save_state_every_n_steps": 5}, "sd_scripts": {"save_every_n_steps": 5}},
+        "training.save_state_every_n_steps",
+        "means the same",
+    ),
+    "states by steps of several batches": (
+        {
+            "training": {"save_state": True, "save_state_every_n_steps": 5},
+            "sd_scripts": {"gradient_accumulation_steps": 2},
+        },
+        "training.save_state_every_n_steps",
+        "miscounts",
+    ),
     "a token length of 77": ({"training": {"max_token_length": 77}}, "training.max_token_length", "no length"),
     "a LoRA that is none": (
         {"training": {"continue_from_lora": "a.pt"}},
@@ -192,6 +205,16 @@ WARNINGS: Mapping[str, tuple[Tables, str, str]] = {
         {"steps": {"save_every_n_epochs": 11}},
         "steps.save_every_n_epochs",
         "only the last one",
+    ),
+    "states that are not saved": (
+        {"training": {"save_state_every_n_steps": 100}},
+        "training.save_state_every_n_steps",
+        "save_state is false",
+    ),
+    "a number of states that are not saved": (
+        {"training": {"keep_only_last_n_states": 2}},
+        "training.keep_only_last_n_states",
+        "save_state is false",
     ),
     "two ways to go on": (
         {"training": {"continue_from_lora": "a.safetensors", "resume": "state"}},

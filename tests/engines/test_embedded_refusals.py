@@ -161,6 +161,7 @@ TAKEN = (
     *('optimizer.optimizer="AdamW"', 'optimizer.optimizer="SGD"'),
     *("training.seed=0", "training.clip_skip=1", "training.max_token_length=75", "training.max_token_length=150"),
     *("training.save_state=true", "training.keep_only_last_n_states=2"),
+    "training.save_state_every_n_steps=5 training.save_state=true",
     *('engine.save_precision="float"', 'engine.attention="none"', "engine.gradient_checkpointing=true"),
 )
 REFUSED = (
@@ -178,7 +179,7 @@ REFUSED = (
 @pytest.mark.parametrize("override", TAKEN)
 def test_what_the_plan_lets_pass_the_script_takes(override: str, read: Any, tmp_path: Path, settings: Any) -> None:
     """No run is set up, written and launched only to be refused: both files of a good plan are taken whole."""
-    planned = plan("demo", root=tmp_path, overrides=[override], cache=CachePaths(tmp_path / "cache"))
+    planned = plan("demo", root=tmp_path, overrides=override.split(), cache=CachePaths(tmp_path / "cache"))
     job = planned.job(planned.project.run("RUN"))
     assert planned.findings.errors() == ()
     (tmp_path / "t.toml").write_text(training_toml(job))

@@ -70,7 +70,9 @@ def test_full_while_a_state_is_saved(small: Broken) -> None:
     small.fault(FULL + "def before_state(path):\n    if '000002' in path.name: fill(path.parent, leave=1_200_000)")
     ended = small.train()
     assert ended.code == 27, ended.output
-    assert [state.epoch for state in find_states(small.run_folder / "output", "demo")] == [1]
+    assert [state.path.name for state in find_states(small.run_folder / "output", "demo", steps_per_epoch=1)] == [
+        "demo-000001-state"
+    ]
     assert names(small) == ["demo-01.safetensors", "demo-02.safetensors"]
     free_again(small)
     small.check_afterwards(small.published())

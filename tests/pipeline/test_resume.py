@@ -1,21 +1,16 @@
 """A run that was stopped goes on, and ends as if it had not been."""
 
-import csv
-import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from helpers_resume import check_same, records, stop_after
 
-from kohya_wrap import Event, KohyaWrapError, RunRecord, plan, resume, run
+from kohya_wrap import KohyaWrapError, RunRecord, plan, resume, run
 from kohya_wrap.errors import DatasetError, InterruptedRunError, OutputError, PresetError
-from kohya_wrap.events import StateSaved
-from kohya_wrap.record import read_record
 from kohya_wrap.resuming import newest_run
 
 pytestmark = pytest.mark.engine
@@ -27,29 +22,6 @@ SHORT = (
     "training.save_state=true",
     "training.keep_only_last_n_states=2",
 )
-
-
-def records(root: Path) -> list[RunRecord]:
-    return [read_record(path) for path in sorted(root.glob("Loras/demo/runs/*/run.json"))]
-
-
-def rows(record: RunRecord) -> list[tuple[str, ...]]:
-    """Give step, loss and learning rates of every step; the engine's moving average begins anew."""
-    with Path(record.losses.path).open(newline="") as file:
-        return [(row["step"], row["loss"], row["unet_lr"], row["text_encoder_lr"]) for row in csv.DictReader(file)]
-
-
-def stop_after(states: int) -> Callable[[Event], None]:
-    """Press Ctrl-C when so many states have been saved."""
-    seen = []
-
-    def look(event: Event) -> None:
-        if isinstance(event, StateSaved):
-            seen.append(event)
-            if len(seen) == states:
-                os.kill(os.getpid(), signal.SIGINT)
-
-    return look
 
 
 @pytest.fixture(scope="module")
@@ -76,16 +48,6 @@ def root(stopped: tuple[Path, Path]) -> Path:
     shutil.rmtree(place)
     shutil.copytree(copy, place)
     return place
-
-
-def check_same(record: RunRecord, whole: RunRecord) -> None:
-    """Every epoch's tensors, names and steps, and every step's loss, are those of the run that nobody stopped."""
-    assert record.status == "succeeded"
-    assert [lora.tensors_sha256 for lora in record.loras] == [lora.tensors_sha256 for lora in whole.loras]
-    assert [lora.steps for lora in record.loras] == [lora.steps for lora in whole.loras]
-    assert [Path(lora.path).name for lora in record.loras] == [Path(lora.path).name for lora in whole.loras]
-    assert rows(record) == rows(whole)
-    assert record.counts.done_steps == record.counts.planned_steps
 
 
 def test_a_stopped_run_ends_as_if_nobody_had_stopped_it(root: Path, whole: RunRecord) -> None:

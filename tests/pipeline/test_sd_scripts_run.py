@@ -1,8 +1,6 @@
 """The main job for real: the tutorial's preset, trained by sd-scripts on a base of SD 1.5's size, on the CPU."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import tomllib
@@ -11,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from helpers_resume import records, stop_after
 
-from kohya_wrap import Event, reproduce, resume, run
+from kohya_wrap import reproduce, resume, run
 from kohya_wrap.errors import InterruptedRunError
-from kohya_wrap.events import StateSaved, Step
+from kohya_wrap.events import Step
 from kohya_wrap.record import read_record
 from kohya_wrap.results.lora_file import LoraFile, not_finite, read_lora
 
@@ -135,26 +134,28 @@ def test_the_record_alone_gives_the_same_lora_again(trained: Trained, tmp_path: 
 
 
 def test_a_stopped_run_goes_on_with_all_its_steps(sd15_run: list[str], tmp_path: Path) -> None:
-    """sd-scripts counts from 0 after a resume: epochs, steps, losses and the LoRA's metadata are counted through."""
+    """At an epoch's end, then within one: epochs, steps, losses and the LoRA's metadata are counted through.
 
-    def stop(event: Event) -> None:
-        if isinstance(event, StateSaved):
-            os.kill(os.getpid(), signal.SIGINT)
-
-    overrides = [*sd15_run, "training.save_state=true"]
+    sd-scripts counts from 0 after the first stop, and from 1 after the second, where it must leave a batch out.
+    """
+    states = ["training.save_state=true", "training.save_state_every_n_steps=3"]
+    overrides = [*sd15_run, "steps.how_many=3", *states]
     with pytest.raises(InterruptedRunError, match="runs resume"):
-        run("one-image", root=tmp_path, overrides=overrides, on_event=stop, offline=True)
-    (record,) = tmp_path.glob("Loras/lakto-lora/runs/*/run.json")
-    steps: list[int] = []
+        run("one-image", root=tmp_path, overrides=overrides, on_event=stop_after(1), offline=True)
+    with pytest.raises(InterruptedRunError, match="runs resume"):
+        resume(records(tmp_path)[-1], on_event=stop_after(2), offline=True)
+    seen: list[Step] = []
     result = resume(
-        read_record(record),
+        records(tmp_path)[-1],
         offline=True,
-        on_event=lambda event: steps.append(event.step) if isinstance(event, Step) else None,
+        on_event=lambda event: seen.append(event) if isinstance(event, Step) else None,
     )
+    assert [record.continued.steps for record in records(tmp_path) if record.continued] == [2, 5]
     assert [(lora.path.name, lora.steps) for lora in result.loras] == [
         ("lakto-lora-01.safetensors", 2),
         ("lakto-lora-02.safetensors", 4),
+        ("lakto-lora-03.safetensors", 6),
     ]
-    assert steps[-2:] == [3, 4]
-    assert [loss.step for loss in result.losses] == [1, 2, 3, 4]
-    assert result.record.counts.done_steps == 4
+    assert {(step.step, step.total) for step in seen} == {(6, 6)}
+    assert [loss.step for loss in result.losses] == [1, 2, 3, 4, 5, 6]
+    assert result.record.counts.done_steps == 6

@@ -83,7 +83,7 @@ def test_the_very_same_file_is_no_clash(tmp_path: Path) -> None:
 def test_a_run_that_went_on_counts_all_its_steps(tmp_path: Path) -> None:
     """The engine counted from 0 again: the published file says all steps, its tensors are the same."""
     lora(tmp_path / "run/t.safetensors", steps=10)
-    (staged,) = staged_loras(tmp_path / "run", "t", last_epoch=4, steps_before=30)
+    (staged,) = staged_loras(tmp_path / "run", "t", last_epoch=4, uncounted=30)
     checked = check_staged(staged, steps=40)
     (published,) = publish([(staged, checked)], tmp_path / "output", name="t", run_id="r")
     again = read_lora(published.path)

@@ -24,7 +24,7 @@ def with_buckets(*counts: int, batch_size: int = 2) -> PreparedDataset:
 
 def test_the_tutorial_takes_fifty_steps() -> None:
     """1 picture x 10 repeats, batch 2, 10 epochs: 5 batches, 50 steps, 2 of them warm-up."""
-    assert plan_steps(make_config(), make_dataset(FOLDER), GPU) == StepPlan(5, 10, 50, 50, 2)
+    assert plan_steps(make_config(), make_dataset(FOLDER), GPU) == StepPlan(5, 10, 50, 50, 2, 5)
 
 
 def test_each_bucket_is_filled_up_on_its_own() -> None:
@@ -41,10 +41,11 @@ def test_steps_give_epochs() -> None:
 
 
 def test_accumulation_divides_the_steps() -> None:
-    """gradient_accumulation_steps = 2 makes 3 steps of 5 batches, and the warm-up shrinks with it."""
+    """gradient_accumulation_steps = 2 makes 3 steps of 5 batches an epoch, and the warm-up shrinks with it."""
     config = make_config(sd_scripts={"gradient_accumulation_steps": 2}, learning={"lr_warmup_ratio": 0.2})
     plan = plan_steps(config, make_dataset(FOLDER), GPU)
     assert (plan.batches_per_epoch, plan.total_steps, plan.planned_steps, plan.warmup_steps) == (5, 30, 25, 5)
+    assert plan.steps_per_epoch == 3
 
 
 def test_processes_share_the_batches() -> None:
@@ -69,7 +70,7 @@ def test_warmup_is_the_notebooks(images: int, ratio: float) -> None:
 
 def test_no_pictures_are_no_steps() -> None:
     """An empty dataset gives zeros instead of an error: the dataset room has said what is wrong."""
-    assert plan_steps(make_config(), PreparedDataset(()), GPU) == StepPlan(0, 0, 0, 0, 0)
+    assert plan_steps(make_config(), PreparedDataset(()), GPU) == StepPlan(0, 0, 0, 0, 0, 0)
 
 
 @pytest.mark.parametrize("batches", [1, 2, 5, 7, 64, 999])

@@ -13,7 +13,7 @@ from kohya_wrap.config import ExtrasConfig
 from kohya_wrap.errors import PresetError
 from kohya_wrap.sd_scripts import check_overrides, read_overrides, training_toml
 from kohya_wrap.sd_scripts.differences import DIFFERENCES
-from kohya_wrap.sd_scripts.job import Overrides
+from kohya_wrap.sd_scripts.job import Continuation, Overrides
 
 SECTIONS = [
     "additional_network_arguments",
@@ -317,3 +317,27 @@ def test_relative_paths_start_at_the_root() -> None:
     assert values["resume"] == "/home/me/states/x-state"
     assert values["sample_prompts"] == "/home/me/prompts.txt"
     assert values["base_weights"] == ["/home/me/a.safetensors", "/b.safetensors"]
+
+
+@pytest.mark.parametrize(("every", "keep", "window"), [(7, 1, 0), (7, 3, 14), (10, 1, 10), (10, 2, 20)])
+def test_states_every_n_steps_leave_the_newest(every: int, keep: int, window: int) -> None:
+    """50 steps: with 10 between states the last one is of no use to go on from, so one more is kept."""
+    saving = {"save_state": True, "save_state_every_n_steps": every, "keep_only_last_n_states": keep}
+    given = flat(training_toml(make_job(Shape({"training": saving}))))
+    assert (given["save_every_n_steps"], given["save_last_n_steps_state"]) == (every, window)
+    assert given["save_last_n_steps"] == 0
+
+
+@pytest.mark.parametrize("saving", [{"save_state": True}, {"save_state_every_n_steps": 5}])
+def test_states_are_saved_by_steps_only_where_both_are_asked_for(saving: dict[str, object]) -> None:
+    """Without a number, or without save_state, nothing is written."""
+    assert "save_every_n_steps" not in flat(training_toml(make_job(Shape({"training": saving}))))
+
+
+@pytest.mark.parametrize(("steps", "skip"), [(10, None), (13, True)])
+def test_a_run_goes_on_at_its_step(steps: int, skip: bool | None) -> None:  # noqa: FBT001 - a value of the file
+    """Of 5 batches an epoch, 13 steps leave three of the third epoch to be skipped, and 10 none."""
+    job = replace(make_job(Shape({})), continuation=Continuation(Path("/runs/r/x-state"), 2, steps, 10))
+    given = flat(training_toml(job))
+    assert (given["resume"], given["initial_step"]) == ("/runs/r/x-state", steps)
+    assert given.get("skip_until_initial_step") is skip

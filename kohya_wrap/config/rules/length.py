@@ -51,4 +51,17 @@ def _going_on(config: TrainConfig, stated: Stated) -> Iterator[Problem]:
         yield warning("training.continue_from_lora", what, "remove one of the two")
 
 
-RULES: tuple[Rule, ...] = (_unit, _saving, _going_on)
+def _states(config: TrainConfig, stated: Stated) -> Iterator[Problem]:
+    key = "training.save_state_every_n_steps"
+    every = config.training.save_state_every_n_steps
+    if not config.training.save_state:
+        yield from unused(stated, key, "while training.save_state is false")
+        yield from unused(stated, "training.keep_only_last_n_states", "while training.save_state is false")
+    elif every and "save_every_n_steps" in config.sd_scripts:
+        yield Problem(key, "means the same as sd_scripts.save_every_n_steps", "remove one of the two")
+    elif every and config.sd_scripts.get("gradient_accumulation_steps", 1) != 1:
+        what = "cannot go with gradient_accumulation_steps: sd-scripts miscounts when it goes on within an epoch"
+        yield Problem(key, what, "set it to 0, and keep the states of epochs")
+
+
+RULES: tuple[Rule, ...] = (_unit, _saving, _states, _going_on)

@@ -4,6 +4,7 @@ The files are named as accelerate names them, so that whoever looks for a whole 
 """
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -16,7 +17,6 @@ from training import Training
 
 def save_state(folder: Path, training: Training, *, epoch: int, step: int) -> None:
     """Write a state folder: the LoRA in fp32, optimizer, schedule, random numbers, and how far it was."""
-    log(f"\nsaving state at epoch {epoch}")
     part = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
@@ -25,9 +25,21 @@ def save_state(folder: Path, training: Training, *, epoch: int, step: int) -> No
     torch.save(training.optimizer.state_dict(), part / "optimizer.bin")
     torch.save(training.schedule.state_dict(), part / "scheduler.bin")
     torch.save({"torch": torch.get_rng_state()}, part / "random_states_0.pkl")
+    for file in part.iterdir():
+        _settle(file)
     shutil.rmtree(folder, ignore_errors=True)
     part.replace(folder)
+    _settle(folder.parent)
     log(f"Random states saved in {folder / 'random_states_0.pkl'}")
+
+
+def _settle(path: Path) -> None:
+    """Have a file, or the names in a folder, outlive a loss of power from here on."""
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def load_state(folder: Path, training: Training) -> None:

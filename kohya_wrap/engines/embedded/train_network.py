@@ -7,23 +7,24 @@ anywhere; what it does not honour it refuses. Exit code 1 where it refuses or fi
 import argparse
 import math
 import random
-import shutil
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import torch
 from data import Dataset, epoch_batches
+from keeping import Keeper
 from lines import log, log_buckets, log_dataset, log_summary
-from saving import DTYPES, job_metadata, save_lora
+from saving import job_metadata
 from scalars import MovingLoss, open_writer, write_scalars
 from settings import RefusedError, Settings, read_settings
-from state import load_state, save_state
+from state import load_state
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
-from training import Training, prepare
+from training import prepare
 
 
 @dataclass(frozen=True)
@@ -102,78 +103,42 @@ def train(settings: Settings, datasets: Sequence[Dataset]) -> None:
     log_summary(datasets, batches=length.batches, epochs=length.epochs, steps=length.steps)
     metadata = job_metadata(settings, datasets, started=started, **vars(length))
     writer = open_writer(settings)
-    loop(training, datasets, length, metadata, writer)
+    loop(Keeper(training, metadata), datasets, length, writer)
     if writer:
         writer.close()
     log("model saved.")
 
 
-def loop(
-    training: Training,
-    datasets: Sequence[Dataset],
-    length: Length,
-    metadata: dict[str, str],
-    writer: SummaryWriter | None,
-) -> None:
-    """Go through the epochs, saving as asked. After a resume steps are counted from 0 again, as sd-scripts does."""
-    settings, done, average = training.settings, 0, MovingLoss()
-    first = settings.get("initial_epoch", 1)
-    left = length.steps - (first - 1) * length.batches
-    bar = tqdm(total=length.steps, desc="steps", smoothing=0)
-    for epoch in range(first, length.epochs + 1):
+def loop(keeper: Keeper, datasets: Sequence[Dataset], length: Length, writer: SummaryWriter | None) -> None:
+    """Go through the epochs, saving as asked.
+
+    After a resume steps are counted from 0 again, or from what was done of the epoch, as sd-scripts does.
+    """
+    training, average = keeper.training, MovingLoss()
+    whole, done = divmod(training.settings.get("initial_step", 0), length.batches)
+    done *= bool(training.settings.get("skip_until_initial_step"))
+    last = length.steps - whole * length.batches
+    bar = tqdm(total=last - done, desc="steps", smoothing=0)
+    for epoch in range(whole + 1, length.epochs + 1):
         log(f"\nepoch {epoch}/{length.epochs}\n")
-        for place, batch in enumerate(epoch_batches(datasets, seed=settings.seed, epoch=epoch)):
+        batches = epoch_batches(datasets, seed=training.settings.seed, epoch=epoch)
+        left_out = done if epoch == whole + 1 else 0
+        for place, batch in enumerate(islice(batches, left_out, None)):
             loss = training.step(batch)
             done += 1
             mean = average.add(place, loss)
             bar.update(1)
             bar.set_postfix(avr_loss=mean)
             write_scalars(writer, training, done, {"loss/current": loss, "loss/average": mean})
-            if done >= left:
+            keeper.after_step(step=done, epochs=epoch - 1)
+            if done >= last:
                 break
         if writer:
             writer.add_scalar("loss/epoch_average", mean, epoch)
-        every = settings.get("save_every_n_epochs")
-        if every and epoch % every == 0 and epoch < length.epochs:
-            save(training, metadata, steps=done, epoch=epoch, name=_epoch_name(settings, epoch))
-            _remove_old(settings, epoch, every)
-            _keep_state(training, epoch, done, every)
+        if epoch < length.epochs:
+            keeper.after_epoch(epoch, step=done)
     bar.close()
-    save(training, metadata, steps=done, epoch=length.epochs, name=f"{settings.get('output_name')}.safetensors")
-
-
-def save(training: Training, metadata: dict[str, str], *, steps: int, epoch: int, name: str) -> None:
-    """Write the LoRA as it is now."""
-    settings = training.settings
-    tensors = training.network.state_dict(DTYPES[settings.get("save_precision")])
-    file = Path(settings.get("output_dir")) / name
-    save_lora(file, tensors, metadata, steps=steps, epoch=epoch, title=settings.get("output_name"))
-
-
-def _epoch_name(settings: Settings, epoch: int) -> str:
-    return f"{settings.get('output_name')}-{epoch:06d}.safetensors"
-
-
-def _remove_old(settings: Settings, epoch: int, every: int) -> None:
-    keep = settings.get("save_last_n_epochs")
-    if keep is None:
-        return
-    old = Path(settings.get("output_dir")) / _epoch_name(settings, epoch - every * keep)
-    if old.exists():
-        log(f"removing old checkpoint: {old}")
-        old.unlink()
-
-
-def _keep_state(training: Training, epoch: int, step: int, every: int) -> None:
-    """Save the state of this epoch, then remove the one that is too old."""
-    settings = training.settings
-    if not settings.get("save_state"):
-        return
-    folder, name = Path(settings.get("output_dir")), settings.get("output_name")
-    save_state(folder / f"{name}-{epoch:06d}-state", training, epoch=epoch, step=step)
-    keep = settings.get("save_last_n_epochs_state") or settings.get("save_last_n_epochs")
-    if keep:
-        shutil.rmtree(folder / f"{name}-{epoch - every * keep:06d}-state", ignore_errors=True)
+    keeper.at_the_end(step=done, epochs=length.epochs)
 
 
 if __name__ == "__main__":
