@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,13 @@ from kohya_wrap.record import RunRecord, find_records
 pytestmark = [pytest.mark.soak, pytest.mark.engine]
 
 COMMAND = str(Path(sys.executable).with_name("kohya-wrap"))
-SETS = ("--set", "samples.prompts=[]", "--set", "steps.num_repeats=2", "--set", "training.save_state=true")
+PRESET = (
+    *("samples.prompts=[]", "steps.num_repeats=2", "training.save_state=true"),
+    *("training.save_state_every_n_steps=3", "training.keep_only_last_n_states=2"),
+)
+SETS = tuple(word for setting in PRESET for word in ("--set", setting))
+AGAIN, TRIES = 0.3, 30
+"""How probably a run that goes on is killed, too."""
 KILLS = int(os.environ.get("KOHYA_WRAP_KILLS", "20"))
 ENDED, NO_STATE = 0, 15
 
@@ -36,18 +43,17 @@ def tensors(root: Path) -> list[str]:
     return [lora.tensors_sha256 for lora in records(root)[-1].loras]
 
 
-def kill_someone(wrapper: subprocess.Popen[bytes], dice: random.Random) -> str:
-    """Kill the wrapper, one of its processes, or all of them."""
-    try:
-        below = psutil.Process(wrapper.pid).children(recursive=True)
-    except psutil.NoSuchProcess:
-        return "nobody"
+def kill_someone(wrapper: subprocess.Popen[bytes], dice: random.Random) -> bool:
+    """Kill the wrapper, one of its processes, or all of them, if it still runs."""
+    if wrapper.poll() is not None:
+        return False
+    below = psutil.Process(wrapper.pid).children(recursive=True)
     pids = [wrapper.pid, *(each.pid for each in below)]
     victims = dice.choice((pids[:1], pids[1:2], pids[-1:], pids))
     for victim in victims:
         with suppress(ProcessLookupError):
             os.kill(victim, signal.SIGKILL)
-    return f"{len(victims)} of {len(below) + 1}"
+    return True
 
 
 def test_every_killed_run_ends_as_if_it_had_not_been(tmp_path: Path, engine_python: Path) -> None:
@@ -60,22 +66,23 @@ def test_every_killed_run_ends_as_if_it_had_not_been(tmp_path: Path, engine_pyth
     assert train(whole).wait() == ENDED
     length = time.monotonic() - began
     expected = tensors(whole)
-    while kills < KILLS:
+    while min(kills, ends) < KILLS:
         root = tmp_path / f"run-{ends}"
         root.mkdir()
         more: tuple[str, ...] = ()
-        while True:
+        code, chance, tries = -1, 1.0, 0
+        while code != ENDED:
+            tries += 1
+            assert tries < TRIES, f"seed {seed}, run {ends}: exit code {code} again and again"
             wrapper = train(root, *more)
-            if kills < KILLS and dice.random() < 0.75:
+            if dice.random() < chance:
                 time.sleep(dice.uniform(1.0, length))
-                kill_someone(wrapper, dice)
-                kills += 1
-            code = wrapper.wait()
+                kills += kill_someone(wrapper, dice)
+            code, chance = wrapper.wait(), AGAIN
             time.sleep(1.0)  # the guard's time to end the engine
-            if code == ENDED:
-                break
             more = () if code == NO_STATE or not records(root) else ("--resume",)
         assert tensors(root) == expected, f"seed {seed}, run {ends}"
+        shutil.rmtree(root)
         ends += 1
     took = time.monotonic() - began
     print(f"\n{kills} kills (seed {seed}), {ends} runs brought to their end, all right, in {took:.0f} s")  # noqa: T201
