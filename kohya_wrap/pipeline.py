@@ -19,7 +19,7 @@ from kohya_wrap.engines.command import without_network
 from kohya_wrap.engines.hardware import detect
 from kohya_wrap.engines.watch import train
 from kohya_wrap.errors import EngineError, PresetError, Problem
-from kohya_wrap.events import FETCHING, Event, Notice, Progress
+from kohya_wrap.events import FETCHING, Event, Notice, Progress, RunWarning
 from kohya_wrap.families.memory import memory_problems
 from kohya_wrap.launch.signals import raise_on_stop_signals
 from kohya_wrap.paths import CachePaths, ProjectPaths, RunPaths
@@ -155,7 +155,10 @@ def run(
         with Recording.open(planned, job, provided.status, continued=continued) as recording:
             launch = without_network(planned.launch(job.run)) if offline else planned.launch(job.run)
             recording.launched(launch)
-            watched = train(launch, job, on_event=recording.listen(tell))
+            hear = recording.listen(tell)
+            if continued and planned.engine.resume_differs:
+                hear(RunWarning(planned.engine.resume_differs))
+            watched = train(launch, job, on_event=hear)
             recording.trained(watched)
         samples, record = Samples(), recording.record
         if planned.samples:

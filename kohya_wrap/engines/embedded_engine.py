@@ -59,6 +59,7 @@ class EmbeddedEngine:
     """Engine `embedded`."""
 
     name = "embedded"
+    resume_differs = ""
 
     def __init__(self, config: EngineConfig, cache: CachePaths) -> None:
         self._installation = Installation.of(config, cache)

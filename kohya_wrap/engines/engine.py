@@ -43,6 +43,11 @@ class Engine(Protocol):
         """The name in a preset's [engine] table."""
         ...
 
+    @property
+    def resume_differs(self) -> str:
+        """What a training that goes on from a state does otherwise than one that nobody stopped; empty: nothing."""
+        ...
+
     def problems(self, config: TrainConfig) -> Sequence[Problem]:
         """List every field of the preset that this engine would not honour."""
         ...

@@ -39,6 +39,7 @@ class SetUp:
     """An engine that is set up, and whose training only prints its environment."""
 
     name = "sd-scripts"
+    resume_differs = ""
 
     def __init__(self, folder: Path) -> None:
         self.ready = EngineStatus(Path(sys.executable), folder / "train_network.py", "0" * 40)

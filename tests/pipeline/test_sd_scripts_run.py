@@ -159,3 +159,4 @@ def test_a_stopped_run_goes_on_with_all_its_steps(sd15_run: list[str], tmp_path:
     assert {(step.step, step.total) for step in seen} == {(6, 6)}
     assert [loss.step for loss in result.losses] == [1, 2, 3, 4, 5, 6]
     assert result.record.counts.done_steps == 6
+    assert "not the same bit by bit" in result.record.warnings[-1]
