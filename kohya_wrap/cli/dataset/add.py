@@ -8,7 +8,7 @@ from kohya_wrap.cli.dataset.bar import bar
 from kohya_wrap.cli.dataset.fetching import fetch_url
 from kohya_wrap.cli.dataset.options import DryRun, Extension, Place, find_place, print_step
 from kohya_wrap.cli.options import Root
-from kohya_wrap.cli.output import printable
+from kohya_wrap.dataset.findings import shown
 from kohya_wrap.dataset.verbs import add as verb
 
 _SHOWN = 10
@@ -39,9 +39,9 @@ def add(  # noqa: PLR0913, PLR0917 - one line for each option of the verb
     same = f", {len(done.same)} were there already" if done.same else ""
     typer.echo(f"{done.pictures} pictures with {done.captions} captions{same}")
     for old, new in done.renamed[:_SHOWN]:
-        typer.echo(printable(f"  {old} is {new}: another picture has its name"))
+        typer.echo(shown(f"  {old} is {new}: another picture has its name"))
     if len(done.renamed) > _SHOWN:
         typer.echo(f"  and {len(done.renamed) - _SHOWN} more with new names")
     for problem in done.left_out:
-        typer.echo(printable(f"left out: {problem.where}: {problem.what}"), err=True)
+        typer.echo(shown(f"left out: {problem.where}: {problem.what}"), err=True)
     print_step(done.step)

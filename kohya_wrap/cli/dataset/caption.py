@@ -8,9 +8,9 @@ from kohya_wrap.cli.dataset.bar import bar
 from kohya_wrap.cli.dataset.fetching import fetch_repo_file
 from kohya_wrap.cli.dataset.options import DryRun, Extension, Place, Recursive, find_place, print_step
 from kohya_wrap.cli.options import Root
-from kohya_wrap.cli.output import printable
 from kohya_wrap.config import EngineConfig
 from kohya_wrap.dataset.captioning import BLIP, BlipOptions, model_files
+from kohya_wrap.dataset.findings import shown
 from kohya_wrap.dataset.verbs import caption as verb
 from kohya_wrap.engines import get_engine
 from kohya_wrap.engines.captioning.blip import BlipCaptioner
@@ -52,12 +52,17 @@ def caption(  # noqa: PLR0913, PLR0917 - one line for each option of the verb
     captioner = BlipCaptioner(status.python, model, files, use_cpu=cpu)
     with raise_on_stop_signals(), bar() as report:
         done = verb.caption(place, options, captioner=captioner, dry_run=dry_run, report=report)
+    print_captioned(done, model)
+
+
+def print_captioned(done: verb.Captioned, model: str) -> None:
+    """Print what was captioned, with the first captions as examples."""
     for problem in done.unreadable:
-        typer.echo(printable(f"{problem.where}: {problem.what}"), err=True)
+        typer.echo(shown(f"{problem.where}: {problem.what}"), err=True)
     ran = f" on {done.device}" if done.device else ""
     kept = f", {done.kept} had one" if done.kept else ""
     count = "1 picture" if len(done.captions) == 1 else f"{len(done.captions)} pictures"
     typer.echo(f"{count} captioned by {model}{ran}{kept}")
     for path, text in list(done.captions.items())[:_EXAMPLES]:
-        typer.echo(printable(f"  {path.name}: {text}"))
+        typer.echo(shown(f"  {path.name}: {text}"))
     print_step(done.step, "caption files")

@@ -7,7 +7,7 @@ import typer
 from kohya_wrap.cli.dataset.bar import bar
 from kohya_wrap.cli.dataset.options import DryRun, Extension, Place, Recursive, find_place, print_step
 from kohya_wrap.cli.options import Root
-from kohya_wrap.cli.output import printable
+from kohya_wrap.dataset.findings import shown
 from kohya_wrap.dataset.verbs.clean import CleanOptions
 from kohya_wrap.dataset.verbs.clean import clean as set_aside
 
@@ -31,11 +31,11 @@ def clean(  # noqa: PLR0913, PLR0917 - one line for each option of the verb
     with bar() as report:
         done = set_aside(place, options, dry_run=dry_run, report=report)
     for path in done.gone[:_SHOWN]:
-        typer.echo(f"  {printable(str(path.relative_to(place.folder)))}")
+        typer.echo(f"  {shown(str(path.relative_to(place.folder)))}")
     if len(done.gone) > _SHOWN:
         typer.echo(f"  and {len(done.gone) - _SHOWN} more")
     for problem in done.broken:
-        typer.echo(f"{problem.where}: {problem.what}", err=True)
+        typer.echo(shown(f"{problem.where}: {problem.what}"), err=True)
     if done.unseen:
         typer.echo(f"left where they are, though the engine does not read them: {len(done.unseen)} pictures", err=True)
     print_step(done.step)

@@ -9,6 +9,7 @@ from kohya_wrap.cli.dataset.bar import bar
 from kohya_wrap.cli.dataset.fetching import fetch_repo_file
 from kohya_wrap.cli.dataset.options import DryRun, Extension, Place, Recursive, find_place, print_step
 from kohya_wrap.cli.options import Root
+from kohya_wrap.dataset.findings import shown
 from kohya_wrap.dataset.taggers import open_taggers
 from kohya_wrap.dataset.verbs.dedupe import Deduped, DedupeOptions, Embed, embeddings_of, tagger_embed
 from kohya_wrap.dataset.verbs.dedupe import dedupe as remove_copies
@@ -87,13 +88,14 @@ def _print(done: Deduped, folder: Path) -> None:
     for group in done.groups[:_SHOWN]:
         others = ", ".join(f"{spare.path.relative_to(folder)} ({spare})" for spare in group.spares[:3])
         more = f" and {len(group.spares) - 3} more" if len(group.spares) > 3 else ""
-        typer.echo(f"  {group.kept.relative_to(folder)} ← {others}{more}")
+        typer.echo(shown(f"  {group.kept.relative_to(folder)} ← {others}{more}"))
     if len(done.groups) > _SHOWN:
         typer.echo(f"  and {len(done.groups) - _SHOWN} more groups")
     for path in done.given:
-        typer.echo(f"  {path.relative_to(folder)} taken over from a spare")
+        typer.echo(shown(f"  {path.relative_to(folder)} taken over from a spare"))
     for path in done.unreadable:
-        typer.echo(f"  {path.relative_to(folder)} cannot be read; it stays (`clean --broken` sets it aside)", err=True)
+        name = shown(str(path.relative_to(folder)))
+        typer.echo(f"  {name} cannot be read; it stays (`clean --broken` sets it aside)", err=True)
     if done.sheet:
         typer.echo(f"groups drawn: {done.sheet}")
     print_step(done.step)

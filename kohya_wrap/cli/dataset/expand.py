@@ -8,7 +8,7 @@ import typer
 from kohya_wrap.cli.dataset.bar import bar
 from kohya_wrap.cli.dataset.options import DryRun, Extension, Place, Recursive, find_place, print_step
 from kohya_wrap.cli.options import Root
-from kohya_wrap.cli.output import printable
+from kohya_wrap.dataset.findings import shown
 from kohya_wrap.dataset.history import DatasetPlace
 from kohya_wrap.dataset.tag_text import split_tags
 from kohya_wrap.dataset.verbs.expand import Expanded, ExpandOptions, parse_box, subsets_toml
@@ -79,7 +79,7 @@ def _print(done: Expanded, place: DatasetPlace, options: ExpandOptions) -> None:
     for source in done.sources[:_SHOWN]:
         crops = "; ".join(f"{name} {b[0]},{b[1]},{b[2] - b[0]},{b[3] - b[1]}" for name, b in source.crops)
         what = f" ({'proposed: ' if done.proposed else ''}{crops})" if crops else ""
-        typer.echo(f"{printable(source.path.name)}, {source.size[0]}x{source.size[1]}{what}")
+        typer.echo(f"{shown(source.path.name)}, {source.size[0]}x{source.size[1]}{what}")
     if len(done.sources) > _SHOWN:
         typer.echo(f"… and {len(done.sources) - _SHOWN} more")
     print_step(done.step)

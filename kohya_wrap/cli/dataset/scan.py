@@ -11,8 +11,9 @@ import typer
 from kohya_wrap.cli.dataset.bar import bar
 from kohya_wrap.cli.dataset.options import Extension, Place, Recursive, find_place
 from kohya_wrap.cli.options import Root
-from kohya_wrap.cli.output import print_rows, printable
+from kohya_wrap.cli.output import print_rows
 from kohya_wrap.config import TrainConfig
+from kohya_wrap.dataset.findings import shown
 from kohya_wrap.dataset.verbs.scan import Scanned
 from kohya_wrap.dataset.verbs.scan import scan as look
 from kohya_wrap.dataset.verbs.scan_sheet import mean_picture, scan_sheet
@@ -49,7 +50,7 @@ def scan(  # noqa: PLR0913, PLR0917 - one line for each option of the verb
         if mean and averaged:
             save_png(averaged, mean)
     _print_counts(scanned)
-    print_rows([(label, printable(text)) for label, text in _rows(scanned)])
+    print_rows([(label, shown(text)) for label, text in _rows(scanned)])
     for path in (sheet, mean):
         if path and path.is_file():
             typer.echo(f"drawn: {path}")
@@ -68,7 +69,7 @@ def _config(preset: str, resolution: int, extension: str) -> TrainConfig:
 
 def _print_counts(scanned: Scanned) -> None:
     """Print a line per folder, as the notebook did."""
-    names = {each.folder: printable(str(each.folder.relative_to(scanned.folder.parent))) for each in scanned.counts}
+    names = {each.folder: shown(str(each.folder.relative_to(scanned.folder.parent))) for each in scanned.counts}
     width = max(len(name) for name in names.values())
     for each in scanned.counts[:_FOLDERS]:
         others = f" | {each.others:>4} other files" if each.others else ""
@@ -117,9 +118,9 @@ def _end(scanned: Scanned) -> None:
         red = first.severity == "error"
         typer.secho(f"{first.severity} [{code}]", fg=typer.colors.RED if red else typer.colors.YELLOW, nl=False)
         if len(problems) == 1:
-            typer.echo(f" {_where(first, scanned.folder)}: {first.what}")
+            typer.echo(shown(f" {_where(first, scanned.folder)}: {first.what}"))
         else:
-            typer.echo(f" {len(problems)}: {_listed([_where(problem, scanned.folder) for problem in problems])}")
+            typer.echo(shown(f" {len(problems)}: {_listed([_where(each, scanned.folder) for each in problems])}"))
         typer.echo(f"    → {first.todo}")
     if any(problem.severity == "error" for problem in scanned.findings):
         raise typer.Exit(DatasetError.exit_code)

@@ -8,7 +8,7 @@ import typer
 from kohya_wrap.cli.dataset.bar import bar
 from kohya_wrap.cli.dataset.options import DryRun, Extension, Place, find_place, print_step
 from kohya_wrap.cli.options import Root
-from kohya_wrap.cli.output import printable
+from kohya_wrap.dataset.findings import shown
 from kohya_wrap.dataset.verbs import scrape as verb
 from kohya_wrap.dataset.verbs.scrape_search import MOST, Found, ScrapeOptions, look_up
 
@@ -50,7 +50,7 @@ def scrape(  # noqa: PLR0913, PLR0917 - one line for each option of the verb
     with bar() as report:
         done = verb.scrape(place, found, dry_run=dry_run, report=report)
     for problem in done.failed[:_SHOWN]:
-        typer.echo(printable(f"not fetched: {problem.where}: {problem.what}"), err=True)
+        typer.echo(shown(f"not fetched: {problem.where}: {problem.what}"), err=True)
     if len(done.failed) > _SHOWN:
         typer.echo(f"and {len(done.failed) - _SHOWN} more were not fetched; run again to try them", err=True)
     there = f", {done.there} were there already" if done.there else ""

@@ -8,7 +8,7 @@ from kohya_wrap.cli.dataset.bar import bar
 from kohya_wrap.cli.dataset.fetching import fetch_repo_file
 from kohya_wrap.cli.dataset.options import DryRun, Extension, Place, Recursive, find_place, print_step
 from kohya_wrap.cli.options import Root
-from kohya_wrap.cli.output import printable
+from kohya_wrap.dataset.findings import shown
 from kohya_wrap.dataset.tag_text import split_tags
 from kohya_wrap.dataset.taggers import TAGGERS
 from kohya_wrap.dataset.verbs import tag as verb
@@ -67,8 +67,8 @@ def tag(  # noqa: PLR0913, PLR0917 - one line for each option of the verb
     for name, provider in done.providers.items():
         typer.echo(f"{name} on {provider}")
     for problem in done.unreadable:
-        typer.echo(printable(f"{problem.where}: {problem.what}"), err=True)
+        typer.echo(shown(f"{problem.where}: {problem.what}"), err=True)
     typer.echo(f"{done.pictures} pictures tagged; the most frequent tags:")
     for text, count in done.top:
-        typer.echo(printable(f"  {count:6}  {text}"))
+        typer.echo(shown(f"  {count:6}  {text}"))
     print_step(done.step, "caption files")

@@ -9,6 +9,7 @@ import typer
 from kohya_wrap.cli.dataset.options import DryRun, Extension, Place, find_place
 from kohya_wrap.cli.options import Root
 from kohya_wrap.cli.output import printable
+from kohya_wrap.dataset.findings import shown
 from kohya_wrap.dataset.history import DatasetPlace
 from kohya_wrap.dataset.tag_text import split_tags
 from kohya_wrap.dataset.verbs import tags as verb
@@ -81,14 +82,14 @@ def _print(
         _print_counts(found.together_with(beside, top))
     if wanted:
         for path in found.files_with(wanted):
-            typer.echo(printable(str(path.relative_to(place.folder))))
+            typer.echo(shown(str(path.relative_to(place.folder))))
     if pair or beside or wanted:
         return
-    shown = found.top(top)
-    head = f", the {len(shown)} most frequent" if len(shown) < len(found.counts) else ""
+    first = found.top(top)
+    head = f", the {len(first)} most frequent" if len(first) < len(found.counts) else ""
     repeated = f"; {found.repeated} stand twice in a file" if found.repeated else ""
     typer.echo(f"{len(found.tags)} caption files, {len(found.counts)} tags{head}{repeated}")
-    _print_counts(shown)
+    _print_counts(first)
 
 
 def _print_counts(counts: dict[str, int]) -> None:
