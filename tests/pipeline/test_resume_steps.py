@@ -54,7 +54,7 @@ def test_a_state_of_the_last_step_is_not_what_a_run_goes_on_from(tmp_path: Path,
     with pytest.raises(InterruptedRunError):
         run("demo", root=tmp_path, overrides=SHORT, on_event=stop_after(4))
     (first,) = records(tmp_path)
-    assert states(first) == ["demo-step00000009-state", "demo-step00000012-state"]
+    assert states(first)[-2:] == ["demo-step00000009-state", "demo-step00000012-state"]
     for lora in Path(first.folder).glob("output/demo*.safetensors"):
         lora.unlink()
     shutil.rmtree(tmp_path / "Loras/demo/output", ignore_errors=True)
