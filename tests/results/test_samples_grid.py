@@ -7,12 +7,11 @@ import pytest
 from PIL import Image, ImageChops
 
 from kohya_wrap.config.samples import SamplesConfig
-from kohya_wrap.dataset.verbs.sheet import font
+from kohya_wrap.dataset.verbs.letters import font
 from kohya_wrap.results.publish import Lora
 from kohya_wrap.results.samples.cells import Block, Row, Wanted, lay_out, pictures_to_draw
 from kohya_wrap.results.samples.grid import write_grids
 from kohya_wrap.results.samples.layout import LARGEST, MARGIN, Layout, lay_out_block, wrapped
-from kohya_wrap.results.samples.letters import font_for
 from kohya_wrap.results.samples.prompts import read_prompts
 from kohya_wrap.results.samples.shelf import Shelf
 from kohya_wrap.results.samples.text import Base
@@ -183,15 +182,6 @@ def test_a_picture_of_another_size_keeps_its_proportions(tmp_path: Path) -> None
 def test_texts_are_wrapped(text: str, lines: list[str]) -> None:
     """At words where it can be, within a width of eight signs and three lines; what is cut ends in dots."""
     assert wrapped(text, lambda part: float(len(part)), 8, 3) == lines
-
-
-@pytest.mark.parametrize("text", ["синий волк", "λύκος", "größer, él, łoś", "wolf – x", "“blue” …™"])
-def test_letters_of_other_scripts_are_drawn(text: str) -> None:
-    """Not as boxes: each letter has a shape of its own, in a font that this package brings."""
-    face = font_for(text, 24)
-    boxes = [face.getmask("\U000f0000"), font(24).getmask("\U000f0000")]
-    shapes = [face.getmask(letter) for letter in text if letter.strip()]
-    assert not [shape for shape in shapes for box in boxes if (shape.size, bytes(shape)) == (box.size, bytes(box))]
 
 
 def test_a_prompt_of_a_megabyte_is_no_hindrance(tmp_path: Path) -> None:

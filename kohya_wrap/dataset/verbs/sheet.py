@@ -8,6 +8,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kohya_wrap.dataset.verbs.letters import font, font_for
 from kohya_wrap.dataset.verbs.parallel import Report, in_threads, no_report
 from kohya_wrap.dataset.verbs.reading import UNREADABLE, opened, shown_small
 from kohya_wrap.files import output_error
@@ -47,8 +48,8 @@ def draw_sheet(title: str, below: str, blocks: Sequence[Block], *, report: Repor
     places, width, height = _place(blocks)
     sheet = Image.new("RGB", (width, height), PAPER)
     draw = ImageDraw.Draw(sheet)
-    draw.text((_MARGIN, _MARGIN - 6), title, INK, font=font(26))
-    draw.text((_MARGIN, _MARGIN + 30), below, FAINT, font=font(15))
+    draw.text((_MARGIN, _MARGIN - 6), title, INK, font=font_for(title, 26))
+    draw.text((_MARGIN, _MARGIN + 30), below, FAINT, font=font_for(below, 15))
     cells = [cell for block in blocks for cell in block]
     thumbs = in_threads(_thumb, cells, label="drawing the sheet", report=report)
     for block, (left, top, columns) in zip(blocks, places, strict=True):
@@ -143,27 +144,16 @@ def _draw_cell(
     if cell.badge:
         _badge(draw, cell, (x, y + _THUMB + 8))
     for at, line in enumerate(cell.lines[:_TEXT_LINES]):
-        fitted = _fitted(line, font(14 if at == 0 else 13))
-        draw.text((x, y + _THUMB + chip + 11 + at * _LINE_HEIGHT), fitted, FAINT if at else INK, font=font(14 - at))
+        face = font_for(line, 14 - at)
+        draw.text((x, y + _THUMB + chip + 11 + at * _LINE_HEIGHT), _fitted(line, face), FAINT if at else INK, font=face)
 
 
 def _badge(draw: "ImageDraw", cell: Cell, corner: tuple[int, int]) -> None:
-    text = _fitted(cell.badge, font(13))
-    width = min(draw.textlength(text, font=font(13)) + 14, _THUMB)
+    face = font_for(cell.badge, 13)
+    text = _fitted(cell.badge, face)
+    width = min(draw.textlength(text, font=face) + 14, _THUMB)
     draw.rounded_rectangle((corner[0], corner[1], corner[0] + width, corner[1] + _CHIP), 4, fill=cell.frame or FAINT)
-    draw.text((corner[0] + 7, corner[1] + _CHIP / 2), text, "white", font=font(13), anchor="lm")
-
-
-_FONTS: "dict[int, FreeTypeFont]" = {}
-
-
-def font(size: int) -> "FreeTypeFont":
-    """Give Pillow's own font, which needs no file of the system, in a size of pixels."""
-    from PIL import ImageFont  # noqa: PLC0415 - only a dataset needs Pillow
-
-    if size not in _FONTS:
-        _FONTS[size] = ImageFont.load_default(size)  # type: ignore[assignment]  # FreeType's, as Pillow's wheels have it
-    return _FONTS[size]
+    draw.text((corner[0] + 7, corner[1] + _CHIP / 2), text, "white", font=face, anchor="lm")
 
 
 def _fitted(text: str, face: "FreeTypeFont") -> str:

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kohya_wrap.dataset.verbs.letters import font, font_for
 from kohya_wrap.dataset.verbs.reading import UNREADABLE, flattened, opened
-from kohya_wrap.dataset.verbs.sheet import FAINT, INK, LINE, PAPER, font, save_png
+from kohya_wrap.dataset.verbs.sheet import FAINT, INK, LINE, PAPER, save_png
 from kohya_wrap.results.samples.cells import Block, Cell
 from kohya_wrap.results.samples.layout import LARGEST, MARGIN, Layout, Size, lay_out_block, row_name, wrapped
-from kohya_wrap.results.samples.letters import font_for
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -4,9 +4,8 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from kohya_wrap.dataset.verbs.sheet import font
+from kohya_wrap.dataset.verbs.letters import font, font_for
 from kohya_wrap.results.samples.cells import Block
-from kohya_wrap.results.samples.letters import font_for
 
 MARGIN = 32
 LARGEST = (4000, 15_000)

@@ -3,8 +3,6 @@
 from functools import cache
 from typing import TYPE_CHECKING
 
-from kohya_wrap.dataset.verbs.sheet import font
-
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
 
@@ -17,6 +15,14 @@ _NAMES = (
     *("Noto Sans CJK KR", "Arial Unicode MS"),
 )
 """In the order in which they are tried; DejaVu Sans comes with matplotlib."""
+
+
+@cache
+def font(size: int) -> "FreeTypeFont":
+    """Give Pillow's own font, which needs no file of the system, in a size of pixels."""
+    from PIL import ImageFont  # noqa: PLC0415 - only pictures need Pillow
+
+    return ImageFont.load_default(size)  # type: ignore[return-value]  # FreeType's, as Pillow's wheels have it
 
 
 def font_for(text: str, size: int) -> "FreeTypeFont":
@@ -44,6 +50,6 @@ def _charmaps() -> "dict[str, frozenset[str]]":
 
 @cache
 def _opened(path: str, size: int) -> "FreeTypeFont":
-    from PIL import ImageFont  # noqa: PLC0415 - only a grid needs Pillow
+    from PIL import ImageFont  # noqa: PLC0415 - only pictures need Pillow
 
     return ImageFont.truetype(path, size)
