@@ -1,7 +1,7 @@
 """resume(): an interrupted run goes on from its newest whole state, to the end that was planned."""
 
-import dataclasses
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import toml
@@ -20,31 +20,44 @@ from kohya_wrap.results.states import TrainingState, find_states
 
 _MAY_DIFFER = ("training.resume", "dataset.", "extras.zip", "samples.", "engine.stall_minutes", "engine.on_")
 """Settings that say nothing of the training itself; the pictures are compared by their hashes."""
+_BOUND = (
+    *("structure.", "setup.", "optimizer.", "learning.unet_lr", "learning.text_encoder_lr", "engine.name"),
+    *("sd_scripts.network_", "sd_scripts.gradient_accumulation", "batches per epoch"),
+)
+"""What a state holds itself, so that another value would break it or change nothing: tensors, optimizer, counts."""
 
 
 def resume(
     record: RunRecord,
     *,
     planned: Plan | None = None,
+    changed: bool = False,
     on_event: OnEvent | None = None,
     offline: bool = False,
 ) -> RunResult:
     """Go on with a run that was stopped, killed or failed, and give the whole run's result.
 
-    `planned`: the preset as it is today, refused where it differs; without it the preset is taken from the record.
+    `planned`: the preset as it is today, refused where it differs, unless `changed` allows it: then the run goes on
+    with it, longer than it was planned if that is what changed. Without it the preset is taken from the record.
     The new run's record names the one before it, and holds the losses and LoRAs of all parts. Raises OutputError
     where there is no whole state, DatasetError where the pictures have changed, PresetError where the preset has, and
     all that `run` raises.
     """
-    if record.status == "succeeded":
-        raise OutputError("has come to its end", where=record.id, todo="raise steps.how_many and train again")
+    if record.status == "succeeded" and not changed:
+        todo = "raise steps.how_many, and give --changed; or train again"
+        raise OutputError("has come to its end", where=record.id, todo=todo)
     if record.status == "running":
         raise OutputError("is still going on", where=record.id, todo="wait, or stop it first")
-    if changed := list(changed_files(record.dataset)):
-        raise DatasetError.of(changed, what="the run cannot go on: its pictures have changed")
+    if others := list(changed_files(record.dataset)):
+        raise DatasetError.of(others, what="the run cannot go on: its pictures have changed")
     today = planned or plan_of(record)
-    if differences := list(_differences(record, today)):
-        raise PresetError.of(differences, what="the run cannot go on: the preset has changed since")
+    differences = list(_differences(record, today))
+    if refused := [each for each in differences if not changed or each.where.startswith(_BOUND)]:
+        what = "from this state" if changed else "without --changed"
+        raise PresetError.of(refused, what=f"the run cannot go on {what}: the preset has changed since")
+    if differences:
+        noted = tuple(replace(each, todo="", severity="warning") for each in differences)
+        today = replace(today, findings=replace(today.findings, preset=today.findings.preset + noted))
     return run(today, on_event=on_event, offline=offline, continued=_newest_state(record, today))
 
 
@@ -63,8 +76,8 @@ def plan_of(record: RunRecord) -> Plan:
     file = Path(record.folder) / "preset.toml"
     write_whole(file, toml.dumps(record.preset.stated))
     planned = plan(file, root=root_of(record))
-    preset = dataclasses.replace(planned.preset, name=record.preset.name)
-    return dataclasses.replace(planned, preset=preset, overrides=record.preset.overrides)
+    preset = replace(planned.preset, name=record.preset.name)
+    return replace(planned, preset=preset, overrides=record.preset.overrides)
 
 
 def _newest_state(record: RunRecord, planned: Plan) -> ContinuedEntry:
@@ -99,6 +112,10 @@ def _differences(record: RunRecord, planned: Plan) -> Iterator[Problem]:
         if was.get(key) != now.get(key) and not key.startswith(_MAY_DIFFER):
             what = f"was {was.get(key, 'not set')}, and is {now.get(key, 'not set')}"
             yield Problem(key, what, "set it back, or train from the beginning")
-    if record.counts.planned_steps != planned.steps.total_steps:
-        what = f"the run was planned for {record.counts.planned_steps} steps, and would now have"
-        yield Problem("steps", f"{what} {planned.steps.total_steps}", "look for what changed")
+    counts, length = record.counts, planned.steps
+    if counts.planned_steps != length.total_steps:
+        what = f"the run was planned for {counts.planned_steps} steps, and would now have {length.total_steps}"
+        yield Problem("steps", what, "look for what changed")
+    if counts.batches_per_epoch != length.batches_per_epoch:
+        what = f"an epoch had {counts.batches_per_epoch} batches, and would now have {length.batches_per_epoch}"
+        yield Problem("batches per epoch", what, "set batch size and repeats back; continue_from_lora begins anew")

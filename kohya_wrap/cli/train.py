@@ -15,7 +15,7 @@ from kohya_wrap.sampling import Samples
 from kohya_wrap.stepping_down import run
 
 
-def train(
+def train(  # noqa: PLR0913, PLR0917 - one line for each option of the verb
     preset: PresetName,
     root: Root = None,
     sets: Sets = None,
@@ -23,9 +23,14 @@ def train(
     resume: Annotated[  # noqa: FBT002 - a flag of the command line
         bool, typer.Option("--resume", help="Go on with the project's newest run from its newest training state.")
     ] = False,
+    changed: Annotated[  # noqa: FBT002 - a flag of the command line
+        bool, typer.Option("--changed", help="With --resume: go on although the preset is another one by now.")
+    ] = False,
     offline: Annotated[bool, typer.Option("--offline", help="Use no network; say what is missing.")] = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
     """Train a LoRA from PRESET: checks everything, prepares it, trains, and leaves LoRAs and a record."""
+    if changed and not resume:
+        raise typer.BadParameter("it says with what a run goes on: give --resume, too", param_hint="--changed")
     planned = plan(preset, root=root, overrides=overrides(sets, set_words))
     print_rows(plan_rows(planned))
     print_warnings(planned.warnings)
@@ -33,7 +38,7 @@ def train(
     typer.echo("")
     with view() as show:
         if resume:
-            result = go_on(newest_run(planned), planned=planned, on_event=show, offline=offline)
+            result = go_on(newest_run(planned), planned=planned, changed=changed, on_event=show, offline=offline)
         else:
             result = run(planned, on_event=show, offline=offline)
     print_result(result)

@@ -121,6 +121,15 @@ def test_a_preset_that_changed_is_refused_with_every_difference(root: Path) -> N
     assert {problem.where for problem in caught.value.problems} == {"learning.unet_lr", "structure.network_dim"}
 
 
+def test_what_a_state_holds_itself_is_refused_even_with_leave(root: Path) -> None:
+    """Another rank would break it, another rate would change nothing; the schedule is free."""
+    overrides = (*SHORT, "learning.unet_lr=1e-5", "structure.network_dim=2", "learning.lr_warmup_ratio=0.2")
+    planned = plan("demo", root=root, overrides=overrides)
+    with pytest.raises(PresetError, match="from this state") as caught:
+        resume(newest_run(planned), planned=planned, changed=True)
+    assert {problem.where for problem in caught.value.problems} == {"learning.unet_lr", "structure.network_dim"}
+
+
 def test_pictures_that_changed_are_refused(root: Path) -> None:
     """A caption edited since the run began is named."""
     (first,) = records(root)

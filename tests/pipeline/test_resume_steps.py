@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from helpers_resume import check_same, records, stop_after
 
-from kohya_wrap import RunRecord, resume, run
+from kohya_wrap import RunRecord, plan, resume, run
 from kohya_wrap.errors import InterruptedRunError
 from kohya_wrap.events import Step
 
@@ -62,3 +62,17 @@ def test_a_state_of_the_last_step_is_not_what_a_run_goes_on_from(tmp_path: Path,
     assert result.record.continued is not None
     assert result.record.continued.steps == 9
     check_same(result.record, whole)
+
+
+def test_a_finished_run_can_be_trained_for_longer(tmp_path: Path) -> None:
+    """With --changed: an epoch more, on another schedule, from the last state; the record says what changed."""
+    begun = run("demo", root=tmp_path, overrides=(*SHORT, "steps.how_many=1")).record
+    longer = plan("demo", root=tmp_path, overrides=(*SHORT, "steps.how_many=2", 'learning.lr_scheduler="constant"'))
+    result = resume(begun, planned=longer, changed=True)
+    assert result.record.continued is not None
+    assert result.record.continued.steps == 3
+    assert [loss.step for loss in result.losses] == list(range(1, 9))
+    assert len({loss.unet_lr for loss in result.losses[3:]}) == 1
+    said = " ".join(result.record.warnings)
+    assert "learning.lr_scheduler" in said
+    assert "planned for 4 steps, and would now have 8" in said
