@@ -13,7 +13,7 @@ from kohya_wrap.engines.engine import EngineStatus
 from kohya_wrap.engines.watch import Watched
 from kohya_wrap.entries import file_entry, hash_base, lora_entry, loss_entry
 from kohya_wrap.errors import BadResultError, DiskFullError, InterruptedRunError, OutputError
-from kohya_wrap.events import EngineWarning, Event, RunWarning
+from kohya_wrap.events import EngineWarning, Event, RunWarning, Step
 from kohya_wrap.launch import LaunchPlan
 from kohya_wrap.planning import Plan
 from kohya_wrap.record.build import engine_entry, launch_entry, open_record, outcome_entry, preset_entry
@@ -51,6 +51,7 @@ class Recording:
         self._reserve.hold(job.run.record.stat().st_size)
         self._began = time.monotonic()
         self._warned: list[str] = []
+        self._last_step = job.steps_before
         self._tell: Callable[[Event], None] = _nobody
         self.loras: tuple[Lora, ...] = ()
         self.losses: tuple[StepLoss, ...] = ()
@@ -184,19 +185,25 @@ class Recording:
             seconds=time.monotonic() - self._began,
             warnings=(*self.record.warnings, *self._warned),
             losses=loss_entry(self.losses, self._job),
-            counts=self.record.counts.model_copy(update={"done_steps": len(self.losses)}),
+            counts=self.record.counts.model_copy(update={"done_steps": self._done_steps()}),
             error=error_entry(self._said(error)) if error is not None else None,
         )
         if self.losses:
             write_losses(self.losses, self._job.run.losses)
 
+    def _done_steps(self) -> int:
+        """Give the last step that was heard of: a killed engine takes the newest losses with it, unwritten."""
+        return max(self._last_step, self.losses[-1].step if self.losses else 0)
+
     def listen(self, tell: Callable[[Event], None]) -> Callable[[Event], None]:
-        """Give a listener that keeps every warning for the record, and passes all events on."""
+        """Give a listener that keeps every warning and the last step for the record, and passes all events on."""
         self._tell = tell
 
         def hear(event: Event) -> None:
             if isinstance(event, EngineWarning | RunWarning):
                 self._warned.append(event.text)
+            elif isinstance(event, Step):
+                self._last_step = max(self._last_step, event.step)
             tell(event)
 
         return hear

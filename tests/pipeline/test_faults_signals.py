@@ -83,7 +83,10 @@ def test_three_interrupts_end_a_trainer_that_holds_on(broken: Broken) -> None:
 
 @pytest.mark.parametrize("whom", ["trainer", "launcher"])
 def test_a_killed_engine_is_said(broken: Broken, whom: str) -> None:
-    """SIGKILL of the trainer or of accelerate: exit code 28, nothing left of either, the first LoRA kept."""
+    """SIGKILL of the trainer or of accelerate: exit code 28, nothing left of either, the first LoRA kept.
+
+    The record names the last step although the losses were killed with the trainer.
+    """
     broken.fault(WAIT, at_step=6)
     with broken.training() as training:
         send(getattr(training, whom), signal.SIGKILL)
@@ -91,6 +94,7 @@ def test_a_killed_engine_is_said(broken: Broken, whom: str) -> None:
     assert ended.code == 28, ended.output
     assert "killed from outside (SIGKILL)" in ended.output
     assert broken.record["status"] == "failed"
+    assert broken.record["counts"]["done_steps"] == 5
     assert [path.name for path in broken.published()] == ["demo-01.safetensors"]
     broken.check_afterwards(broken.published())
 
