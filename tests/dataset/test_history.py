@@ -225,3 +225,12 @@ def test_a_sub_folder_cannot_lead_out_of_the_project(place: DatasetPlace, tmp_pa
     """NAME/../.. is refused."""
     with pytest.raises(DatasetError, match="out of the project"):
         place_of("p/../../..", root=tmp_path)
+
+
+def test_a_step_that_was_killed_at_its_beginning_is_not_in_the_way(place: DatasetPlace) -> None:
+    """Its folder had no record yet; the next step has its number."""
+    (place.history / ".beginning/kept").mkdir(parents=True)
+    change_all(place)
+    assert [step.number for step in read_steps(place.history)] == [1]
+    undo(place)
+    assert content(place) == {"a.txt": "one", "b.txt": "two"}

@@ -6,7 +6,8 @@ import shutil
 import stat
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from kohya_wrap.dataset.history.journal import Change, StepRecord, read_steps
 from kohya_wrap.dataset.history.place import DatasetPlace
-from kohya_wrap.errors import ProjectBusyError
+from kohya_wrap.errors import DiskFullError, OutputError, ProjectBusyError
 from kohya_wrap.files import output_error, sha256_file
 
 
@@ -85,9 +86,7 @@ class Step:
             temporary.replace(path)
         except OSError:
             path.parent.mkdir(parents=True, exist_ok=True)
-            beside = path.with_name(f".{path.name}.{os.getpid()}.new")
-            shutil.copy2(temporary, beside)
-            beside.replace(path)
+            _copy(temporary, path)
             temporary.unlink()
 
     def _begin(self, kind: str, path: Path, sha256: str, *, keep: bool) -> Path | None:
@@ -110,29 +109,42 @@ class Step:
     def _opened(self) -> TextIO:
         """Open the record at the first change, and give its journal."""
         if self.record is None or self._journal is None:
-            steps = read_steps(self.place.history)
-            number = steps[-1].number + 1 if steps else 1
-            folder = self.place.history / f"{number:04d}-{self._verb}"
-            (folder / "kept").mkdir(parents=True)
-            self.record = StepRecord(folder, self._verb, self._arguments, str(self.place.folder), _now())
-            self.record.save()
+            self.record = self._recorded()
             self._kept = self.record.kept
-            self._new = folder / "new"  # a small folder of its own: a sixth faster than among 100,000 names
-            self._new.mkdir()
+            self._new = self.record.folder / "new"
             self._journal = self.record.changes.open("a", encoding="utf-8")
         return self._journal
+
+    def _recorded(self) -> StepRecord:
+        """Make the step's folder, whole or not at all: one without a record would be in the way of the next step."""
+        steps = read_steps(self.place.history)
+        number = steps[-1].number + 1 if steps else 1
+        folder = self.place.history / f"{number:04d}-{self._verb}"
+        record = StepRecord(folder, self._verb, self._arguments, str(self.place.folder), _now())
+        made = self.place.history / ".beginning"
+        shutil.rmtree(made, ignore_errors=True)  # of one that was killed; the history is held by this step
+        (made / "kept").mkdir(parents=True)
+        (made / "new").mkdir()  # a small folder of its own: a sixth faster than among 100,000 names
+        replace(record, folder=made).save()
+        made.rename(folder)
+        return record
 
     def __enter__(self) -> "Step":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self._journal is not None:
-            self._journal.close()
-        if self.record is not None:
-            shutil.rmtree(self._new, ignore_errors=True)
-            state = "open" if kind else "done"
-            counts = dict(self.counts)
-            self.record = self.record.become(state, finished=_now(), counts=counts, fingerprint=self.fingerprint)  # type: ignore[arg-type]  # one of its words
+            with suppress(OSError):  # each line is flushed as it is written: only one that failed is left to fail again
+                self._journal.close()
+        if self.record is None:
+            return
+        shutil.rmtree(self._new, ignore_errors=True)
+        ended = {"finished": _now(), "counts": dict(self.counts), "fingerprint": self.fingerprint}
+        if kind is None:
+            self.record = self.record.become("done", **ended)
+            return
+        with suppress(OutputError, DiskFullError):  # it is open already, and what ended it is to be said
+            self.record = self.record.become("open", **ended)
 
 
 @contextmanager
@@ -193,7 +205,18 @@ def _link(path: Path, kept: Path) -> None:
     try:
         os.link(path, kept)
     except OSError:
-        shutil.copy2(path, kept)
+        _copy(path, kept)
+
+
+def _copy(path: Path, target: Path) -> None:
+    """Copy a file, with its times, whole or not at all."""
+    beside = target.with_name(f".{target.name}.{os.getpid()}.new")
+    try:
+        shutil.copy2(path, beside)
+        beside.replace(target)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 def move(path: Path, target: Path) -> None:
@@ -201,7 +224,7 @@ def move(path: Path, target: Path) -> None:
     try:
         path.rename(target)
     except OSError:
-        shutil.copy2(path, target)
+        _copy(path, target)
         path.unlink()
 
 
