@@ -73,7 +73,7 @@ def _fetch_all(step: Step, wanted: list[Choice], found: Found, report: Report) -
     failed, in_a_row = [], 0
     for old in step.place.history.glob(".scrape-*"):  # of one that was killed; the history is held by this step
         shutil.rmtree(old, ignore_errors=True)
-    with tempfile.TemporaryDirectory(dir=step.place.history, prefix=".scrape-") as folder:
+    with _folder_beside(step.place.history) as folder:
         for choice, got in _fetched(wanted, found.client, Path(folder), report):
             if isinstance(got, Problem):
                 failed.append(got)
@@ -88,6 +88,13 @@ def _fetch_all(step: Step, wanted: list[Choice], found: Found, report: Report) -
             step.add(got, step.place.folder / choice.name)
             got.unlink()
     return failed
+
+
+def _folder_beside(history: Path) -> "tempfile.TemporaryDirectory[str]":
+    try:
+        return tempfile.TemporaryDirectory(dir=history, prefix=".scrape-")
+    except OSError as error:
+        raise output_error(error, history) from error
 
 
 def _write_caption(step: Step, choice: Choice, options: ScrapeOptions) -> None:
