@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -129,6 +131,28 @@ def test_what_is_no_whole_lora(tmp_path: Path) -> None:
     nan = write_lora(tmp_path / "nan.safetensors", broken)
     for path, said in ((cut, "cut short"), (pickle, "pickle"), (loha, "is a LoHa"), (nan, "nan or inf")):
         assert said in refused(tmp_path, Part(one), Part(path))
+
+
+@pytest.mark.parametrize("verb", ["merge", "resize"])
+def test_a_header_of_100_mb_is_not_read(tmp_path: Path, verb: str) -> None:
+    """Refused by the length that it announces, at once and in little memory: as JSON it would take gigabytes."""
+    one, large = lora(tmp_path / "a.safetensors"), tmp_path / "large.safetensors"
+    length, begin = 100 << 20, b'{"__metadata__":{"ss_tag_frequency":"'
+    with large.open("wb") as file:
+        file.write(length.to_bytes(8, "little") + begin)
+        file.seek(8 + length - 3)  # between them a hole, which takes no room on the disk
+        file.write(b'"}}')
+    tracemalloc.start()
+    start = time.perf_counter()
+    with pytest.raises(BadResultError, match=r"large\.safetensors: .* announces a header of 100 MiB"):
+        if verb == "merge":
+            merge([Part(one), Part(large)], tmp_path / "new.safetensors", tools=NONE)
+        else:
+            resize(large, tmp_path / "new.safetensors", Resizing(2), tools=NONE)
+    seconds, (_, peak) = time.perf_counter() - start, tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (seconds < 1, peak < 1 << 20) == (True, True), (seconds, peak)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.safetensors", "large.safetensors"]
 
 
 @pytest.mark.parametrize(
