@@ -1,9 +1,7 @@
 """One step: every change to a file goes through it, is noted first, and is made whole or not at all."""
 
 import hashlib
-import os
 import shutil
-import stat
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -16,6 +14,7 @@ from typing import TextIO
 from filelock import FileLock, Timeout
 
 from kohya_wrap.dataset.history.journal import Change, StepRecord, read_steps
+from kohya_wrap.dataset.history.moving import copy, link, move, size_of, write_new
 from kohya_wrap.dataset.history.place import DatasetPlace
 from kohya_wrap.errors import DiskFullError, OutputError, ProjectBusyError
 from kohya_wrap.files import output_error, sha256_file
@@ -42,7 +41,7 @@ class Step:
         """Put `content` into a file, new or not; a file that holds it already is left alone."""
         data = content.encode("utf-8") if isinstance(content, str) else content
         try:
-            size = _size_of(path)
+            size = size_of(path)
             if size == len(data) and path.read_bytes() == data:
                 return
         except OSError as error:
@@ -53,7 +52,7 @@ class Step:
             return
         try:
             temporary = self._new / kept.name
-            _write_new(temporary, data)
+            write_new(temporary, data)
             self._put(temporary, path)
         except OSError as error:
             raise output_error(error, path) from error
@@ -86,7 +85,7 @@ class Step:
             temporary.replace(path)
         except OSError:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _copy(temporary, path)
+            copy(temporary, path)
             temporary.unlink()
 
     def _begin(self, kind: str, path: Path, sha256: str, *, keep: bool) -> Path | None:
@@ -99,7 +98,7 @@ class Step:
             name = f"{self.counts.total():07d}{path.suffix}"
             kept = self._kept / name
             if keep:
-                _link(path, kept)
+                link(path, kept)
             journal.write(Change(kind, path, name, sha256).line())  # type: ignore[arg-type]  # one of its three words
             journal.flush()
         except OSError as error:
@@ -178,54 +177,6 @@ def hold(place: DatasetPlace) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def _size_of(path: Path) -> int | None:
-    """Give a file's size in bytes; None where there is no file."""
-    try:
-        state = path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    return state.st_size if stat.S_ISREG(state.st_mode) else None
-
-
-def _write_new(path: Path, data: bytes) -> None:
-    """Write a file, without the buffers of `open`: 100,000 captions are written one by one."""
-    number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o666)
-    try:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(number, rest) :]
-    finally:
-        os.close(number)
-
-
-def _link(path: Path, kept: Path) -> None:
-    """Keep a file's content under a second name, without copying where the file system can."""
-    try:
-        os.link(path, kept)
-    except OSError:
-        _copy(path, kept)
-
-
-def _copy(path: Path, target: Path) -> None:
-    """Copy a file, with its times, whole or not at all."""
-    beside = target.with_name(f".{target.name}.{os.getpid()}.new")
-    try:
-        shutil.copy2(path, beside)
-        beside.replace(target)
-    except OSError:
-        beside.unlink(missing_ok=True)
-        raise
-
-
-def move(path: Path, target: Path) -> None:
-    """Rename a file; between file systems it is copied, then removed."""
-    try:
-        path.rename(target)
-    except OSError:
-        _copy(path, target)
-        path.unlink()
 
 
 def _now() -> str:

@@ -1,8 +1,9 @@
 """Give back what a step changed: the newest one that has not been undone, file by file, last change first."""
 
 from kohya_wrap.dataset.history.journal import Change, StepRecord, read_changes, read_steps
+from kohya_wrap.dataset.history.moving import move
 from kohya_wrap.dataset.history.place import DatasetPlace
-from kohya_wrap.dataset.history.step import hold, move
+from kohya_wrap.dataset.history.step import hold
 from kohya_wrap.errors import DatasetError, Problem
 from kohya_wrap.files import output_error, sha256_file
 
