@@ -23,7 +23,7 @@ from kohya_wrap.events import FETCHING, Event, Notice, Progress, RunWarning
 from kohya_wrap.families.memory import memory_problems
 from kohya_wrap.launch.signals import raise_on_stop_signals
 from kohya_wrap.paths import CachePaths, ProjectPaths, RunPaths
-from kohya_wrap.planning import Findings, Plan, Provided, family_of, prompts_of, sample_problems
+from kohya_wrap.planning import Findings, Plan, Provided, draws, family_of, prompts_of, sample_problems
 from kohya_wrap.preparing import Steps, do_steps
 from kohya_wrap.presets import LoadedPreset
 from kohya_wrap.record import RunRecord
@@ -161,7 +161,7 @@ def run(
             watched = train(launch, job, on_event=hear)
             recording.trained(watched)
         samples, record = Samples(), recording.record
-        if planned.samples:
+        if planned.samples and draws(planned.config):
             samples, record = after_training(Studio(record, planned.config.samples, planned.cache), tell=tell)
         return RunResult(recording.loras, recording.losses, record, job.run, samples)
 
@@ -225,7 +225,7 @@ def _read_files(config: TrainConfig, root: Path) -> tuple[Overrides, tuple[Probl
         files = read_overrides(config.extras, root=root)
     except PresetError as error:
         return Overrides(), (*given, *error.problems)
-    return files, (*given, *check_overrides(files))
+    return files, (*given, *check_overrides(files, family_of(config).script))
 
 
 def _ignore(event: Event) -> None:

@@ -29,7 +29,12 @@ EXAMPLE_RUN = "RUN"
 
 def family_of(config: TrainConfig) -> Family:
     """Give the family that a preset trains."""
-    return FAMILIES["sd2" if config.setup.custom_model_is_based_on_sd2 else "sd15"]
+    return FAMILIES[config.setup.family]
+
+
+def draws(config: TrainConfig) -> bool:
+    """Whether the preset's test pictures can be drawn when the training is done."""
+    return family_of(config).name != "sdxl" or config.samples.draw_with != "diffusers"
 
 
 def kept_epochs(config: TrainConfig, steps: StepPlan) -> tuple[int, ...]:
@@ -60,6 +65,10 @@ def sample_problems(
     found = list(prompt_problems(prompts))
     found += lora_problems(prompts, places.lora_folders(project, config.samples))
     found += find_embeddings(prompts, places.embedding_folders(project, config.samples))[1]
+    if prompts and not draws(config):
+        what = "are not drawn after the training: diffusers draws with SD 1.x and 2.x alone so far"
+        todo = 'set samples.draw_with = "webui" or "comfyui", or samples.while_training = true'
+        found.append(Problem("samples.prompts", what, todo, severity="warning"))
     if config.samples.while_training and not prompts:
         todo = "write samples.prompts, or leave it out"
         found.append(Problem("samples.while_training", "there is no prompt to draw", todo, severity="warning"))
@@ -178,6 +187,8 @@ class Plan:
     @property
     def sample_count(self) -> int:
         """How many test pictures will be drawn after the training."""
+        if not draws(self.config):
+            return 0
         chosen = self.config.samples.epochs
         kept = kept_epochs(self.config, self.steps)
         rows = len(kept) if chosen == "all" else 1 if chosen == "last" else len(set(chosen) & set(kept))

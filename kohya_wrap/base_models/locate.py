@@ -35,8 +35,7 @@ def locate_vae(setup: SetupConfig, *, root: Path, cache: CachePaths) -> Located 
     """Say where the preset's separate VAE is, or None when it has none."""
     if not setup.vae:
         return None
-    family = "sd2" if setup.custom_model_is_based_on_sd2 else "sd15"
-    wanted = Wanted("VAE", "setup.vae", family, allow_pickle=setup.allow_pickle)
+    wanted = Wanted("VAE", "setup.vae", setup.family, allow_pickle=setup.allow_pickle)
     return locate_text(setup.vae, wanted, root=root, cache=cache)
 
 
@@ -71,7 +70,7 @@ def _behind_link(link: Link, wanted: Wanted, cache: CachePaths) -> Located:
     sha256 = wanted.sha256 or link.sha256
     here = find_here(link, sha256, cache)
     if here is None:
-        size = next((named.size for named in NAMED.values() if named.sha256 == sha256), 0)
+        size = next((named.size for named in NAMED.values() if sha256 and named.sha256 == sha256), 0)
         plan = PlannedDownload(link.name, link.shown, size, sha256)
         return Located(link.shown, wanted, link=link, download=plan)
     if is_pickle(here):
@@ -132,7 +131,7 @@ def _wanted(setup: SetupConfig) -> Wanted:
     return Wanted(
         role="base model",
         field=URL_FIELD if given else "setup.training_model",
-        family="sd2" if setup.custom_model_is_based_on_sd2 else "sd15",
+        family=setup.family,
         sha256=setup.base_model_sha256 or ("" if given else NAMED[setup.training_model].sha256),
         allow_pickle=setup.allow_pickle,
     )

@@ -1,6 +1,7 @@
-"""The base models that the notebook offers by name.
+"""The base models that the notebooks offer by name.
 
-Source: Lora_Trainer, training_model; the hashes are those of the files' Git LFS entries.
+Source: Lora_Trainer and Lora_Trainer_XL, training_model; the hashes are those of the files' Git LFS entries, or of
+Civitai's. Where a hash was seen on copies of the file only, it is left out: the host's own is checked.
 """
 
 from dataclasses import dataclass
@@ -10,10 +11,10 @@ _GUIDE = "https://huggingface.co/hollowstrawberry/stable-diffusion-guide/resolve
 
 @dataclass(frozen=True, slots=True)
 class NamedModel:
-    """One name of setup.training_model. `size` in bytes, 0 when not known."""
+    """One name of setup.training_model. `sha256`: empty, and `size`: 0 bytes, when not known."""
 
     link: str
-    sha256: str
+    sha256: str = ""
     size: int = 0
 
 
@@ -35,5 +36,27 @@ NAMED = {
         f"{_GUIDE}/sd-v1-5-pruned-noema-fp16.safetensors",
         "7d8dc5577b85ca48fb12957a1fafee7a59aa380784f0e4f0a3f80f64449c0efa",
         2_132_651_148,
+    ),
+    "Pony Diffusion V6 XL": NamedModel(
+        "https://civitai.com/api/download/models/290640",
+        "67ab2fd8ec439a89b3fedb15cc65f54336af163c7eb5e4f2acc98f090a29b0b3",
+        6_938_041_050,
+    ),
+    "Illustrious XL 0.1": NamedModel(
+        "https://huggingface.co/OnomaAIResearch/Illustrious-xl-early-release-v0/resolve/main/"
+        "Illustrious-XL-v0.1.safetensors",
+    ),
+    "NoobAI V-Pred 1.0": NamedModel(
+        "https://huggingface.co/Laxhar/noobai-XL-Vpred-1.0/resolve/main/NoobAI-XL-Vpred-v1.0.safetensors"
+    ),
+    "NoobAI Eps 1.1": NamedModel("https://huggingface.co/Laxhar/noobai-XL-1.1/resolve/main/NoobAI-XL-v1.1.safetensors"),
+    "Animagine XL V3": NamedModel(
+        "https://civitai.com/api/download/models/293564",
+        "1449e5b0b9de87b0f414c5f29cb11ce3b3dc61fa2b320e784c9441720bf7b766",
+        6_938_218_610,
+    ),
+    "Stable Diffusion XL 1.0 base": NamedModel(
+        "https://huggingface.co/stabilityai/stable-diffusion-xl-base-1.0/resolve/main/sd_xl_base_1.0.safetensors",
+        "31e35c80fc4829d14f90153f4c74cd59c90b779f6afe05a74cd6120b893f7e5b",
     ),
 }

@@ -45,12 +45,13 @@ def find_pin(setup: SetupConfig, *, root: Path, cache: CachePaths, say: Callable
     text = setup.optional_custom_training_model_url
     if not text and setup.training_model == TINY_RANDOM:
         raise NotAModelError("the toy base has no file to pin", where="setup.training_model", todo="leave it as it is")
-    if not text:
-        return Pin(NAMED[setup.training_model].sha256, vae=vae)
-    path = local_path(text, root)
+    named = NAMED[setup.training_model]
+    if not text and named.sha256:
+        return Pin(named.sha256, vae=vae)
+    path = local_path(text, root) if text else None
     if path is not None and not is_picture(path):
         return Pin(_hash_of(path, cache), vae=vae)
-    link, access = link_of(text, root=root), Access.from_environment(cache)
+    link, access = link_of(text or named.link, root=root), Access.from_environment(cache)
     resolved = link.resolve(access, Choice())
     if resolved.blocked is not None:
         raise resolved.blocked
@@ -58,7 +59,7 @@ def find_pin(setup: SetupConfig, *, root: Path, cache: CachePaths, say: Callable
     if not sha256 and resolved.chosen.format != "diffusers":
         say(f"{resolved.host} gives no SHA256 for {resolved.chosen.name}: it is fetched to find out")
         sha256 = Store(cache).remembered_sha256(fetch(link, resolved, access))
-    exact = resolved.pinned_link if link.is_exact else None  # else the link holds what may not be written down
+    exact = resolved.pinned_link if text and link.is_exact else None  # else the link holds what may not be written down
     return Pin(sha256, exact, vae, resolved.notes)
 
 

@@ -87,6 +87,10 @@ def _why_not_base(identity: Identity, wanted: Wanted) -> tuple[str, str, type[Ba
 def _other_family(identity: Identity, give: str) -> str:
     if identity.family == "sd2":
         return f"{give}, or set setup.custom_model_is_based_on_sd2 = true"
+    if identity.family == "sdxl":
+        return (
+            f"{give}, or set setup.custom_model_is_sdxl = true (and resolution and rates as presets/sdxl.toml has them)"
+        )
     if identity.family == "sd15":
-        return "set setup.custom_model_is_based_on_sd2 = false"
+        return "set setup.custom_model_is_based_on_sd2 and custom_model_is_sdxl to false"
     return give

@@ -19,9 +19,10 @@ from kohya_wrap.paths import CachePaths
 
 SOURCES = {
     "openai_clip-vit-large-patch14": HuggingFaceName("openai/clip-vit-large-patch14"),
+    "laion_CLIP-ViT-bigG-14-laion2B-39B-b160k": HuggingFaceName("laion/CLIP-ViT-bigG-14-laion2B-39B-b160k"),
     "stabilityai_stable-diffusion-2": HuggingFaceName("stabilityai/stable-diffusion-2", path="tokenizer"),
 }
-"""Where each folder's files come from. Source: sd-scripts, library/strategy_sd.py."""
+"""Where each folder's files come from. Source: sd-scripts, library/strategy_sd.py and strategy_sdxl.py."""
 
 FILES = ("vocab.json", "merges.txt", "special_tokens_map.json", "tokenizer_config.json")
 

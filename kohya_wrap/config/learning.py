@@ -32,6 +32,6 @@ class LearningConfig(Table):
     """Part of all steps over which the learning rates rise from 0.
     Default: 0.05. Source: Lora_Trainer, lr_warmup_ratio."""
 
-    min_snr_gamma: bool = True
-    """Weight the loss by min-SNR with gamma 5 (Hang et al. 2023, arXiv 2303.09556).
-    Default: true. Source: Lora_Trainer, min_snr_gamma."""
+    min_snr_gamma: bool | Annotated[float, Field(gt=0, allow_inf_nan=False)] = True
+    """Weight the loss by min-SNR (Hang et al. 2023, arXiv 2303.09556): true for gamma 5, or a gamma of your own.
+    Default: true. Source: Lora_Trainer, min_snr_gamma; as a number Lora_Trainer_XL, min_snr_gamma."""

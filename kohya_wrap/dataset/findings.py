@@ -83,7 +83,9 @@ FINDINGS: dict[str, Kind] = {
     "target-differs": _error("rename one of the two, or remove the one in the dataset folder"),
     "not-named": _error("they would be trained too: move them away, or leave dataset.images empty to train the folder"),
     "custom-dataset": _error("correct the TOML; each subset needs image_dir and num_repeats"),
-    "bucket-limits": _error("the engine needs min_bucket_reso <= resolution <= max_bucket_reso, steps of 64"),
+    "bucket-limits": _error(
+        "the engine needs min_bucket_reso <= resolution <= max_bucket_reso, steps of 64 (SDXL: 32)"
+    ),
     "reg-dropped": _note("regularization pictures beyond the number of training pictures are not used"),
     "not-yet": _error("do that step by hand, and clear this field"),
 }

@@ -8,34 +8,36 @@ from kohya_wrap.dataset.buckets import assign_buckets, balanced_repeats, bucket_
 from kohya_wrap.dataset.findings import finding, names
 from kohya_wrap.dataset.types import Bucket, BucketRules, DatasetGroup, Picture, Subset
 from kohya_wrap.errors import Problem
+from kohya_wrap.families import FAMILIES, Family
 
 RULE_KEYS = ("enable_bucket", "min_bucket_reso", "max_bucket_reso", "bucket_reso_steps", "bucket_no_upscale")
-STEPS = 64
-"""What bucket_reso_steps must be a multiple of, for SD 1.5 and SD 2. Source: facts, sd-scripts.md section 2.2."""
 
 
 def bucket_rules(config: TrainConfig, table: Mapping[str, object] | None = None, *, bare: bool = False) -> BucketRules:
     """Give the bucket rules of a preset, or of one [[datasets]] table of a custom dataset.
 
-    The notebook's limits are 256 to 1024, or 320 to 1280 above a resolution of 640; a resolution below 256, which the
-    notebook does not offer, lowers the lower limit to itself, because the engine refuses it otherwise. `bare`: what is
-    not given has the engine's default instead, because the file is used as it is.
+    The notebook's limits are 256 to 1024, or 320 to 1280 above a resolution of 640, and 256 to 4096 for SDXL. A
+    resolution below 256, which the notebook does not offer, lowers the lower limit to itself, because the engine
+    refuses it otherwise. `bare`: what is not given has the engine's default instead: the file is used as it is.
     """
     given = dict(table or {})
     resolution = _pair(given.get("resolution"), config.processing.resolution)
     batch_size = config.steps.train_batch_size
-    rules = BucketRules(resolution, batch_size, enable_bucket=False) if bare else _notebook(resolution, batch_size)
+    family = FAMILIES[config.setup.family]
+    rules = (
+        BucketRules(resolution, batch_size, enable_bucket=False) if bare else _notebook(resolution, batch_size, family)
+    )
     named = {key: given[key] for key in (*RULE_KEYS, "batch_size") if key in given}
-    return replace(rules, **named)  # type: ignore[arg-type]  # types were checked when the table was read
+    return replace(rules, least_step=family.bucket_step, **named)  # type: ignore[arg-type]  # types were checked when the table was read
 
 
-def _notebook(resolution: tuple[int, int], batch_size: int) -> BucketRules:
-    large = max(resolution) > 640
+def _notebook(resolution: tuple[int, int], batch_size: int, family: Family) -> BucketRules:
+    low, high = (256, 4096) if family.name == "sdxl" else (320, 1280) if max(resolution) > 640 else (256, 1024)
     return BucketRules(
         resolution=resolution,
         batch_size=batch_size,
-        min_bucket_reso=min(320 if large else 256, *resolution),
-        max_bucket_reso=max(1280 if large else 1024, *resolution),
+        min_bucket_reso=min(low, *resolution),
+        max_bucket_reso=max(high, *resolution),
     )
 
 
@@ -50,8 +52,10 @@ def rule_findings(rules: BucketRules) -> Iterator[Problem]:
     """Say which rules the engine refuses."""
     if not rules.enable_bucket:
         return
-    if rules.bucket_reso_steps % STEPS:
-        yield finding("bucket-limits", "bucket_reso_steps", f"{rules.bucket_reso_steps} is no multiple of {STEPS}")
+    if rules.bucket_reso_steps % rules.least_step:
+        yield finding(
+            "bucket-limits", "bucket_reso_steps", f"{rules.bucket_reso_steps} is no multiple of {rules.least_step}"
+        )
     low, high = limits(rules)
     if low > min(rules.resolution):
         yield finding("bucket-limits", "min_bucket_reso", f"{rules.min_bucket_reso} is above the resolution")

@@ -36,7 +36,10 @@ class Subset:
 
 @dataclass(frozen=True, slots=True)
 class BucketRules:
-    """How pictures are put into aspect-ratio buckets; sizes in pixels. Source: the notebook's [general] table."""
+    """How pictures are put into aspect-ratio buckets; sizes in pixels. Source: the notebook's [general] table.
+
+    `least_step`: what bucket_reso_steps must be a multiple of, by the family's U-Net.
+    """
 
     resolution: tuple[int, int]
     batch_size: int
@@ -45,6 +48,7 @@ class BucketRules:
     max_bucket_reso: int = 1024
     bucket_reso_steps: int = 64
     bucket_no_upscale: bool = False
+    least_step: int = 64
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ HONOURED_VALUES: Mapping[str, tuple[object, ...]] = {
     "optimizer.optimizer": (*OPTIMIZERS, "AdamW8bit"),
     "training.weighted_captions": (False,),
     "setup.custom_model_is_based_on_sd2": (False,),
+    "setup.custom_model_is_sdxl": (False,),
     "engine.attention": ("auto", "sdpa", "none"),
     "engine.max_data_loader_n_workers": (-1, 0),
     "engine.fidelity": ("hardware",),

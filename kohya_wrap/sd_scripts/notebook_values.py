@@ -92,7 +92,7 @@ def _training(job: TrainingJob) -> Section:
         "save_last_n_epochs": steps.keep_only_last_n_epochs or _all_epochs(steps),
         "train_batch_size": steps.train_batch_size,
         "clip_skip": training.clip_skip,
-        "min_snr_gamma": 5.0 if job.config.learning.min_snr_gamma else None,
+        "min_snr_gamma": _gamma(job.config.learning.min_snr_gamma),
         "weighted_captions": training.weighted_captions,
         "seed": training.seed,
         "max_token_length": training.max_token_length,
@@ -112,14 +112,22 @@ def _training(job: TrainingJob) -> Section:
     }
 
 
+def _gamma(given: float) -> float | None:
+    """Give 5 for true: a flag in Lora_Trainer, a number in Lora_Trainer_XL."""
+    return (5.0 if given is True else given) or None
+
+
 def _all_epochs(steps: StepsConfig) -> int | None:
     return steps.how_many if steps.preferred_unit == "Epochs" else None
 
 
 def _model(job: TrainingJob) -> Section:
-    sd2 = job.config.setup.custom_model_is_based_on_sd2
+    setup = job.config.setup
+    xl_with_v = True if setup.predicts_v and setup.family == "sdxl" else None
     return {
         "pretrained_model_name_or_path": str(job.base_model.path),
-        "v2": sd2,
-        "v_parameterization": True if sd2 else None,
+        "v2": setup.custom_model_is_based_on_sd2,
+        "v_parameterization": True if setup.predicts_v else None,
+        "scale_v_pred_loss_like_noise_pred": xl_with_v,
+        "zero_terminal_snr": xl_with_v,
     }

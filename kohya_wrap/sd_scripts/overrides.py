@@ -7,7 +7,7 @@ from pathlib import Path
 from kohya_wrap.config import ExtrasConfig
 from kohya_wrap.errors import PresetError, Problem
 from kohya_wrap.sd_scripts.job import Overrides
-from kohya_wrap.sd_scripts.options import is_option, nearest_option
+from kohya_wrap.sd_scripts.options import DEFAULT_SCRIPT, is_option, nearest_option
 
 
 def read_overrides(extras: ExtrasConfig, *, root: Path) -> Overrides:
@@ -20,18 +20,18 @@ def read_overrides(extras: ExtrasConfig, *, root: Path) -> Overrides:
     return Overrides(training=training, dataset=dataset)
 
 
-def check_overrides(overrides: Overrides) -> list[Problem]:
+def check_overrides(overrides: Overrides, script: str = DEFAULT_SCRIPT) -> list[Problem]:
     """Warn of every key of an override training file that is no option: the engine ignores it without a word."""
     given = flatten(overrides.training or {})
     return [
         Problem(
             f"extras.override_config_file, {key}",
             "is no option of sd-scripts and would be ignored",
-            f'did you mean "{nearest_option(key)}"?' if nearest_option(key) else "remove it",
+            f'did you mean "{near}"?' if (near := nearest_option(key, script)) else "remove it",
             "warning",
         )
         for key in given
-        if not is_option(key)
+        if not is_option(key, script)
     ]
 
 

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from kohya_wrap.config import TrainConfig
 from kohya_wrap.config.base import Table
 from kohya_wrap.errors import Problem
+from kohya_wrap.families import FAMILIES
 from kohya_wrap.sd_scripts.option_owners import DATASET_FILE, FIELDS, NETWORK_ARGS_FIELDS, OURS
-from kohya_wrap.sd_scripts.options import DEFAULT_SCRIPT, Option, is_option, nearest_option, options
-from kohya_wrap.sd_scripts.pitfalls import pitfalls
+from kohya_wrap.sd_scripts.options import Option, is_option, nearest_option, options
+from kohya_wrap.sd_scripts.pitfalls import pitfalls, setup_of
 
 TABLE = "sd_scripts"
 
@@ -35,8 +36,9 @@ def check_passthrough(tables: Mapping[str, object]) -> list[Problem]:
         what = "is not used with extras.override_config_file"
         return [*problems, Problem(TABLE, what, "put these options into that file")]
     sound: dict[str, object] = {}
+    script = script_of(tables)
     for name, value in given.items():
-        found = _check(str(name), value)
+        found = _check(str(name), value, script)
         problems += found
         if not found:
             sound[str(name)] = value
@@ -48,7 +50,12 @@ def _overridden(tables: Mapping[str, object]) -> bool:
     return isinstance(extras, Mapping) and bool(extras.get("override_config_file"))
 
 
-def _check(name: str, value: object) -> list[Problem]:
+def script_of(tables: Mapping[str, object]) -> str:
+    """Give the script that a preset as read will be trained by, whatever else is wrong with it."""
+    return FAMILIES[setup_of(tables).family].script
+
+
+def _check(name: str, value: object, script: str) -> list[Problem]:
     where = f"{TABLE}.{name}"
     if name == "network_args":
         return list(_check_network_args(where, value))
@@ -58,19 +65,19 @@ def _check(name: str, value: object) -> list[Problem]:
         return [_belongs_in_dataset_file(name)]
     if name in OURS:
         return [Problem(where, f"cannot be set: {OURS[name]}", "remove it")]
-    if not is_option(name):
-        return [_unknown(name)]
+    if not is_option(name, script):
+        return [_unknown(name, script)]
     return _check_value(where, value, options()[name])
 
 
-def _unknown(name: str) -> Problem:
+def _unknown(name: str, script: str) -> Problem:
     where = f"{TABLE}.{name}"
     if name in options():
         scripts = ", ".join(options()[name].scripts)
-        return Problem(where, f"is an option of {scripts} only, not of {DEFAULT_SCRIPT}", "remove it")
-    near = nearest_option(name)
+        return Problem(where, f"is an option of {scripts} only, not of {script}", "remove it")
+    near = nearest_option(name, script)
     todo = f'did you mean "{near}"?' if near else "see options.json for the names it has"
-    return Problem(where, f"is no option of sd-scripts' {DEFAULT_SCRIPT}", todo)
+    return Problem(where, f"is no option of sd-scripts' {script}", todo)
 
 
 def _belongs_in_dataset_file(name: str) -> Problem:
@@ -118,7 +125,7 @@ def _misplaced(tables: Mapping[str, object]) -> Iterator[Problem]:
     for table, fields in _fields_by_table().items():
         given = tables.get(table)
         for name in given if isinstance(given, Mapping) else ():
-            if name not in fields and is_option(str(name)):
+            if name not in fields and is_option(str(name), script_of(tables)):
                 yield _move(table, str(name))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from kohya_wrap.config import SetupConfig
 from kohya_wrap.errors import Problem
 
 Values = Mapping[str, object]
@@ -42,9 +43,23 @@ def _caches_latents(tables: Tables) -> bool:
     return bool(_field(tables, "engine", "cache_latents", default=True))
 
 
+def setup_of(tables: Tables) -> SetupConfig:
+    """Give [setup] as far as it can be read, unchecked: what else is wrong with it is said elsewhere."""
+    given = tables.get("setup")
+    table = given if isinstance(given, Mapping) else {}
+    return SetupConfig.model_construct(**{key: table[key] for key in table.keys() & SetupConfig.model_fields.keys()})
+
+
 def _v_prediction(values: Values, tables: Tables) -> bool:
     given = values.get("v_parameterization")
-    return bool(_field(tables, "setup", "custom_model_is_based_on_sd2", default=False) if given is None else given)
+    return bool(setup_of(tables).predicts_v if given is None else given)
+
+
+def _captions_change(values: Values, tables: Tables) -> bool:
+    shuffled = _field(tables, "processing", "shuffle_tags", default=True)
+    trained = _field(tables, "learning", "text_encoder_lr", default=1e-4)
+    dropped = any(values.get(name) for name in ("caption_dropout_rate", "caption_tag_dropout_rate"))
+    return bool(values["cache_text_encoder_outputs"] and (shuffled or trained or dropped))
 
 
 def _timesteps_cross(values: Values, tables: Tables) -> bool:
@@ -102,6 +117,12 @@ PITFALLS: tuple[Pitfall, ...] = (
         lambda values, tables: bool(values["scale_v_pred_loss_like_noise_pred"]) and not _v_prediction(values, tables),
         "is for models with v-prediction; the engine refuses it",
         V_PREDICTION,
+    ),
+    Pitfall(
+        "cache_text_encoder_outputs",
+        _captions_change,
+        "needs captions that stay as they are, and an untrained text encoder",
+        "set processing.shuffle_tags = false and learning.text_encoder_lr = 0, and drop no captions",
     ),
     Pitfall(
         "adaptive_noise_scale",

@@ -32,6 +32,9 @@ def training_toml(job: TrainingJob) -> str:
         put(sections, "training_arguments", key, value)
     for key, value in job.family.fixed_arguments.items():
         put(sections, "model_arguments", key, value)
+    for section in sections:
+        for key in job.family.left_out:
+            put(sections, section, key, None)
     return render(_with_passed_through(sections, _placed(job)))
 
 

@@ -118,6 +118,15 @@ def test_sd2_is_accepted_when_the_preset_says_so(tmp_path: Path) -> None:
     assert file.family == "sd2"
 
 
+def test_sdxl_is_accepted_when_the_preset_says_so(tmp_path: Path) -> None:
+    """custom_model_is_sdxl changes what is expected, and its absence is what a message tells to set."""
+    write_model(tmp_path / "m.safetensors", SDXL)
+    file = find(tmp_path, "m.safetensors", custom_model_is_sdxl=True).file
+    assert file is not None
+    assert file.family == "sdxl"
+    assert "custom_model_is_sdxl = true" in str(find(tmp_path, "m.safetensors").failure)
+
+
 @pytest.mark.parametrize(
     ("shapes", "words"), [(LORA, "a LoRA, not a base model"), (VAE, "a VAE, not a base model"), (NO_VAE, "without VAE")]
 )

@@ -16,6 +16,7 @@ NOTEBOOK_DEFAULTS = {
     "setup.training_model": "Anime",
     "setup.optional_custom_training_model_url": "",
     "setup.custom_model_is_based_on_sd2": False,
+    "setup.custom_model_is_vpred": False,
     "processing.resolution": 512,
     "processing.flip_aug": False,
     "processing.caption_extension": ".txt",

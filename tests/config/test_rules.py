@@ -57,6 +57,27 @@ ERRORS: Mapping[str, tuple[Tables, str, str]] = {
         "no ending",
     ),
     "pictures as captions": ({"processing": {"caption_extension": ".PNG"}}, "processing.caption_extension", "pictures"),
+    "an SDXL flag without a model of it": (
+        {"setup": {"custom_model_is_sdxl": True}},
+        "setup.custom_model_is_sdxl",
+        "no SDXL model",
+    ),
+    "two versions at once": (
+        {
+            "setup": {
+                "custom_model_is_sdxl": True,
+                "custom_model_is_based_on_sd2": True,
+                "optional_custom_training_model_url": "m.safetensors",
+            }
+        },
+        "setup.custom_model_is_sdxl",
+        "cannot be both",
+    ),
+    "the notebook's file for SDXL": (
+        {"setup": {"training_model": "Illustrious XL 0.1"}, "engine": {"fidelity": "notebook"}},
+        "engine.fidelity",
+        "Lora_Trainer_XL",
+    ),
     "states by steps, twice": (
         {"training": {"save_state": True, "save_state_every_n_steps": 5}, "sd_scripts": {"save_every_n_steps": 5}},
         "training.save_state_every_n_steps",
@@ -205,6 +226,17 @@ WARNINGS: Mapping[str, tuple[Tables, str, str]] = {
         {"steps": {"save_every_n_epochs": 11}},
         "steps.save_every_n_epochs",
         "only the last one",
+    ),
+    "v-prediction of nothing": (
+        {"setup": {"custom_model_is_vpred": True}},
+        "setup.custom_model_is_vpred",
+        "without a custom SDXL model",
+    ),
+    "SDXL at 512": ({"setup": {"training_model": "Pony Diffusion V6 XL"}}, "processing.resolution", "made at 1024"),
+    "clip_skip of SDXL": (
+        {"setup": {"training_model": "Animagine XL V3"}, "training": {"clip_skip": 1}},
+        "training.clip_skip",
+        "last layer but one",
     ),
     "states that are not saved": (
         {"training": {"save_state_every_n_steps": 100}},
@@ -396,3 +428,49 @@ def test_the_limit_of_steps_is_an_error_that_a_field_lifts() -> None:
     assert problem.severity == "error"
     assert "steps.max_total_steps = 10001" in problem.todo
     assert check_total_steps(10_000, 10_000) == []
+
+
+@pytest.mark.parametrize("side", [768, 1024, 1536])
+def test_sdxl_has_a_slider_of_its_own(side: int) -> None:
+    """Lora_Trainer_XL offers 768 to 1536, where Lora_Trainer ends at 1024."""
+    tables: Tables = {"setup": {"training_model": "Illustrious XL 0.1"}, "processing": {"resolution": side}}
+    assert check(config_of(tables)) == []
+
+
+FAMILY: Mapping[str, tuple[dict[str, object], str, bool]] = {
+    "a name of Lora_Trainer": ({"training_model": "AnyLora"}, "sd15", False),
+    "a name of Lora_Trainer_XL": ({"training_model": "Pony Diffusion V6 XL"}, "sdxl", False),
+    "a name that predicts v": ({"training_model": "NoobAI V-Pred 1.0"}, "sdxl", True),
+    "a link beside a name": (
+        {"training_model": "NoobAI V-Pred 1.0", "optional_custom_training_model_url": "m.safetensors"},
+        "sd15",
+        False,
+    ),
+    "a link to version 2": (
+        {"custom_model_is_based_on_sd2": True, "optional_custom_training_model_url": "m.safetensors"},
+        "sd2",
+        True,
+    ),
+    "a link to SDXL": (
+        {"custom_model_is_sdxl": True, "optional_custom_training_model_url": "m.safetensors"},
+        "sdxl",
+        False,
+    ),
+    "a link to SDXL with v": (
+        {
+            "custom_model_is_sdxl": True,
+            "custom_model_is_vpred": True,
+            "optional_custom_training_model_url": "m.safetensors",
+        },
+        "sdxl",
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", list(FAMILY))
+def test_a_preset_says_which_family_it_trains(case: str) -> None:
+    """By the name of the model, or by the flags of one's own."""
+    setup, family, predicts_v = FAMILY[case]
+    given = config_of({"setup": setup}).setup
+    assert (given.family, given.predicts_v) == (family, predicts_v)

@@ -9,7 +9,7 @@ import pytest
 from kohya_wrap import presets
 from kohya_wrap.paths import package_data
 
-SHIPPED = ("character", "character-prodigy", "demo", "one-image", "one-image-variants", "style-locon")
+SHIPPED = ("character", "character-prodigy", "demo", "one-image", "one-image-variants", "sdxl", "style-locon")
 
 
 def test_these_are_listed() -> None:

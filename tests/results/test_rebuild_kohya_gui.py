@@ -133,11 +133,16 @@ def test_one_folder_with_repeats_in_its_name(tmp_path: Path) -> None:
     assert (given.values["steps.num_repeats"], given.values["dataset.images"]) == (10, str(tmp_path / "img" / "10_fox"))
 
 
+@pytest.mark.parametrize("sdxl", [True, False])
+def test_a_configuration_for_sdxl_says_so(tmp_path: Path, *, sdxl: bool) -> None:
+    """The GUI's box "SDXL" is the preset's custom_model_is_sdxl."""
+    assert config_of(tmp_path, sdxl=sdxl).setup.custom_model_is_sdxl is sdxl
+
+
 @pytest.mark.parametrize(
     ("change", "note"),
     [
         ({"LoRA_type": "LyCORIS/LoKr"}, "LyCORIS/LoKr is no lora_type"),
-        ({"min_snr_gamma": 10}, "min_snr_gamma was 10"),
         ({"additional_parameters": "--nope"}, "Left out: additional_parameters = --nope"),
         ({"lr_warmup_steps": 50}, "The warm-up was 50 steps"),
         ({"seed": "0"}, "No seed is given"),

@@ -89,7 +89,6 @@ def test_single_values(tmp_path: Path, change: dict[str, str], where: str, value
     ("change", "note"),
     [
         ({"ss_network_module": "networks.oft"}, "networks.oft is no lora_type"),
-        ({"ss_min_snr_gamma": "1"}, "min_snr_gamma was 1"),
         ({"ss_sd_model_hash": "None", "ss_new_sd_model_hash": "None"}, r"base.safetensors\) has no hash"),
         ({"ss_datasets": json.dumps([{**DATASETS[0], "resolution": [512, 768]}])}, "not square"),
         ({"ss_datasets": json.dumps([{"subsets": [{}, {}]}])}, "on 2 folders"),

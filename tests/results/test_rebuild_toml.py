@@ -131,7 +131,6 @@ def test_what_is_not_said_is_the_engine_s_default(tmp_path: Path) -> None:
     [
         ("learning-rate = 1e-4", "No options of sd-scripts"),
         ('output_dir = "/x"', "Left to kohya_wrap: output_dir"),
-        ("min_snr_gamma = 1", "min_snr_gamma was 1"),
         ('network_args = ["algo=lokr"]\nnetwork_module = "lycoris.kohya"', "algo lokr is no lora_type"),
         ("train_batch_size = 0", "train_batch_size cannot be 0"),
         ('seed = "42"', "seed cannot be '42'"),
@@ -162,3 +161,10 @@ def test_missing_files_and_empty_folders_are_refused(tmp_path: Path) -> None:
         given_by_toml(NAME, [tmp_path / "t.toml"])
     with pytest.raises(PresetError, match="holds no"):
         given_by_toml(NAME, [tmp_path])
+
+
+@pytest.mark.parametrize(("gamma", "value"), [("0", False), ("5", True), ("8.0", 8.0), ("1", 1.0)])
+def test_a_gamma_of_min_snr_comes_back(gamma: str, value: float, tmp_path: Path) -> None:
+    """Lora_Trainer's 5 is its flag, Lora_Trainer_XL's 8 a number; 1 is no flag."""
+    config = config_of(tmp_path, given_by_toml(NAME, [write(tmp_path / "t.toml", f"min_snr_gamma = {gamma}")]))
+    assert (config.learning.min_snr_gamma, type(config.learning.min_snr_gamma)) == (value, type(value))

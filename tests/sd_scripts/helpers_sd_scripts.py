@@ -111,6 +111,11 @@ def _two_groups() -> PreparedDataset:
     return PreparedDataset((replace(small, subsets=(styled, regular)), replace(large, options={"validation_seed": 1})))
 
 
+def _limits(dataset: PreparedDataset, low: int, high: int) -> PreparedDataset:
+    (group,) = dataset.groups
+    return PreparedDataset((replace(group, rules=replace(group.rules, min_bucket_reso=low, max_bucket_reso=high)),))
+
+
 def _without_captions() -> PreparedDataset:
     return replace(make_dataset(Path("/project/Loras/lakto-lora/dataset")), has_captions=False)
 
@@ -146,6 +151,18 @@ SHAPES: Mapping[str, Shape] = {
     "constant": Shape({"learning": {"lr_scheduler": "constant"}}),
     "large": Shape({"processing": {"resolution": 768}}),
     "sd2": Shape({"setup": {"custom_model_is_based_on_sd2": True}}, family="sd2"),
+    "sdxl": Shape(
+        {
+            "setup": {"training_model": "NoobAI V-Pred 1.0"},
+            "processing": {"resolution": 1024},
+            "learning": {"min_snr_gamma": 8.0},
+            "engine": {"gradient_checkpointing": True},
+            "sd_scripts": {"full_fp16": True, "disable_mmap_load_safetensors": True},
+        },
+        family="sdxl",
+        dataset=_limits(make_dataset(Path("/project/Loras/lakto-lora/dataset"), resolution=1024), 256, 4096),
+        tokenizer_dir=Path("/home/me/tokenizers"),
+    ),
     "no-captions": Shape({}, dataset=_without_captions()),
     "two-groups": Shape({}, dataset=_two_groups()),
     "continued": Shape(

@@ -158,6 +158,34 @@ def test_warns_of_doubtful_options(given: Mapping[str, object]) -> None:
     assert [problem.severity for problem in problems(given)] == ["warning"]
 
 
+XL = {"training_model": "Illustrious XL 0.1"}
+STILL: Mapping[str, Mapping[str, object]] = {
+    "processing": {"shuffle_tags": False},
+    "learning": {"text_encoder_lr": 0.0},
+}
+
+
+def test_an_option_of_sdxl_alone_is_refused_elsewhere() -> None:
+    """cache_text_encoder_outputs is no option of train_network.py; with SDXL's script it is."""
+    (found,) = problems({"cache_text_encoder_outputs": True}, **STILL)
+    assert "sdxl_train_network.py only, not of train_network.py" in found.what
+    assert problems({"cache_text_encoder_outputs": True}, setup=XL, **STILL) == []
+
+
+@pytest.mark.parametrize("table", list(STILL))
+def test_cached_captions_must_stay_as_they_are(table: str) -> None:
+    """Shuffled tags, or a text encoder that learns, would stop the engine after it has loaded seven gigabytes."""
+    tables = {name: values for name, values in STILL.items() if name != table}
+    (found,) = problems({"cache_text_encoder_outputs": True}, setup=XL, **tables)
+    assert found.severity == "error"
+
+
+@pytest.mark.parametrize("setup", ["no table", {"training_model": ["x"]}, {"optional_custom_training_model_url": 3}])
+def test_a_broken_setup_does_not_keep_options_from_being_checked(setup: object) -> None:
+    """What is wrong with [setup] is said by its own check; here SD 1.5 is taken for granted."""
+    assert check_passthrough({"setup": setup, "sd_scripts": {"noise_offset": 0.1}}) == []
+
+
 @pytest.mark.parametrize(
     ("given", "tables"),
     [

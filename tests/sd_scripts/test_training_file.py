@@ -319,6 +319,15 @@ def test_relative_paths_start_at_the_root() -> None:
     assert values["base_weights"] == ["/home/me/a.safetensors", "/b.safetensors"]
 
 
+def test_sdxl_has_what_its_notebook_sets() -> None:
+    """Lora_Trainer_XL's keys for a model that predicts v; what its script warns of is left out."""
+    given = flat(training_toml(make_job(SHAPES["sdxl"])))
+    assert not {"clip_skip", "v2"} & given.keys()
+    wanted = ("no_half_vae", "v_parameterization", "scale_v_pred_loss_like_noise_pred", "zero_terminal_snr")
+    assert [given[key] for key in wanted] == [True] * 4
+    assert (given["min_snr_gamma"], given["full_fp16"]) == (8.0, True)
+
+
 @pytest.mark.parametrize(("every", "keep", "window"), [(7, 1, 0), (7, 3, 14), (10, 1, 10), (10, 2, 20)])
 def test_states_every_n_steps_leave_the_newest(every: int, keep: int, window: int) -> None:
     """50 steps: with 10 between states the last one is of no use to go on from, so one more is kept."""

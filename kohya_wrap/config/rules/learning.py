@@ -107,7 +107,7 @@ def _min_snr(config: TrainConfig, stated: Stated) -> Iterator[Problem]:
     options, where = config.sd_scripts, "learning.min_snr_gamma"
     if not config.learning.min_snr_gamma:
         return
-    predicts_v = options.get("v_parameterization", config.setup.custom_model_is_based_on_sd2)
+    predicts_v = options.get("v_parameterization", config.setup.predicts_v)
     if options.get("zero_terminal_snr") and not predicts_v:
         what = "divides by the signal-to-noise ratio, which zero_terminal_snr makes 0 where the model predicts noise"
         yield Problem(where, what, "set it to false, or v_parameterization = true if the base model is one")

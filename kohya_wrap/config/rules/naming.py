@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from kohya_wrap.config.model import TrainConfig
-from kohya_wrap.config.rules.rule import Rule, Stated, warning
+from kohya_wrap.config.rules.rule import Rule, Stated, unused, warning
 from kohya_wrap.errors import Problem
 
 NAME = "setup.project_name"
@@ -80,4 +80,30 @@ def _sd2(config: TrainConfig, stated: Stated) -> Iterator[Problem]:
         yield warning("processing.resolution", what, todo)
 
 
-RULES: tuple[Rule, ...] = (_project_name, _base_model, _sd2)
+def _sdxl(config: TrainConfig, stated: Stated) -> Iterator[Problem]:
+    setup = config.setup
+    own, flag, v_flag = (
+        setup.optional_custom_training_model_url,
+        "setup.custom_model_is_sdxl",
+        "setup.custom_model_is_vpred",
+    )
+    if setup.custom_model_is_sdxl and setup.custom_model_is_based_on_sd2:
+        yield Problem(flag, "a model cannot be both, SDXL and version 2", "set one of the two to false")
+    elif setup.custom_model_is_sdxl and not own and setup.family != "sdxl":
+        what = f"{setup.training_model!r} is no SDXL model"
+        yield Problem(flag, what, "give one in setup.optional_custom_training_model_url, or set this to false")
+    if setup.custom_model_is_vpred and not (own and setup.custom_model_is_sdxl):
+        yield from unused(stated, v_flag, "without a custom SDXL model")
+    if setup.family != "sdxl":
+        return
+    if config.processing.resolution < 768:
+        what = f"{config.processing.resolution} is small for an SDXL model, which was made at 1024"
+        yield warning("processing.resolution", what, "set it to 1024")
+    yield from unused(stated, "training.clip_skip", "with SDXL, which always reads the last layer but one")
+    yield from unused(stated, "training.weighted_captions", "with SDXL in sd-scripts")
+    if config.engine.fidelity == "notebook":
+        what = 'is Lora_Trainer\'s; "notebook" is not known for Lora_Trainer_XL'
+        yield Problem("engine.fidelity", what, 'set engine.fidelity = "hardware"')
+
+
+RULES: tuple[Rule, ...] = (_project_name, _base_model, _sd2, _sdxl)

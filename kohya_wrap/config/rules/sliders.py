@@ -7,6 +7,9 @@ from kohya_wrap.config.model import TrainConfig
 from kohya_wrap.config.rules.rule import Rule, Stated, warning
 from kohya_wrap.errors import Problem
 
+_XL_RESOLUTION = Slider(768, 1536, 128)
+"""Source: Lora_Trainer_XL, resolution."""
+
 
 def _sliders(config: TrainConfig, stated: Stated) -> Iterator[Problem]:
     for table_name in TrainConfig.model_fields:
@@ -27,10 +30,11 @@ def _outside(where: str, value: float, slider: Slider) -> Iterator[Problem]:
 
 
 def _expected(config: TrainConfig, where: str) -> bool:
-    """Say whether a value outside is the only sensible one: the toy base model is made for tiny pictures."""
+    """Say whether a value outside is a sensible one: the toy base model is made for tiny pictures, SDXL for large."""
     setup = config.setup
     toy = setup.training_model == "Tiny random" and not setup.optional_custom_training_model_url
-    return toy and where == "processing.resolution"
+    large = setup.family == "sdxl" and _XL_RESOLUTION.low <= config.processing.resolution <= _XL_RESOLUTION.high
+    return (toy or large) and where == "processing.resolution"
 
 
 RULES: tuple[Rule, ...] = (_sliders,)

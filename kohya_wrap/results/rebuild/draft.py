@@ -39,7 +39,8 @@ class Draft:
         """Set an option of sd-scripts that no field covers; what a preset may not set becomes a note."""
         clean = _clean(value)
         clean = list(clean) if isinstance(clean, tuple) else clean
-        if problems := check_passthrough({_PASSED: {option: clean}}):
+        setup = {key.removeprefix("setup."): known for key, known in self._values.items() if key.startswith("setup.")}
+        if problems := check_passthrough({"setup": setup, _PASSED: {option: clean}}):
             self.note(f"{option} = {_short(clean)} was left out: it {problems[0].what}.")
         else:
             self._values[f"{_PASSED}.{option}"] = clean

@@ -41,6 +41,7 @@ def given_by_kohya_gui(name: str, path: Path) -> Given:
     put_training(draft, training, complete=True, pictures=count_pictures(dataset))
     put_dataset(draft, dataset, {})
     _warmup(draft, fields)
+    draft.put("setup.custom_model_is_sdxl", value=fields.get("sdxl") is True)
     draft.put("engine.num_cpu_threads", _number(fields.get("num_cpu_threads_per_process")))
     for key in ("additional_parameters", "block_dims", "down_lr_weight", "mid_lr_weight", "up_lr_weight"):
         if fields.get(key):

@@ -96,6 +96,8 @@ def _optimizer(text: str) -> dict[str, object]:
 def _family(draft: Draft, header: LoraHeader) -> None:
     if header.family == "sd2":
         draft.put("setup.custom_model_is_based_on_sd2", value=True)
+    elif header.family == "sdxl":
+        draft.put("setup.custom_model_is_sdxl", value=True)
     elif header.family != "sd15":
         draft.note(f"It is a LoRA for {header.family}, which is not what the preset's own settings are made for.")
 

@@ -34,6 +34,8 @@ _ENGINE_DEFAULTS: Mapping[str, object] = {
 _DATASET_FIELDS = ("resolution", "flip_aug", "caption_extension", "shuffle_caption", "keep_tokens")
 _LYCORIS = {"lora": "LoCon Lycoris", "locon": "LoCon Lycoris", "loha": "LoHa Lycoris"}
 _GAMMA = 5.0
+_V_PREDICTION = ("v_parameterization", "scale_v_pred_loss_like_noise_pred", "zero_terminal_snr")
+"""What a custom SDXL model that predicts v sets."""
 
 
 def put_training(draft: Draft, said: Options, *, complete: bool, pictures: int = 0) -> None:
@@ -48,6 +50,9 @@ def put_training(draft: Draft, said: Options, *, complete: bool, pictures: int =
     for option in _PLAIN:
         draft.put(FIELDS[option], given.get(option))
     _base_model(draft, given)
+    if _is_sdxl(said):
+        draft.put("setup.custom_model_is_sdxl", value=True)
+        draft.put("setup.custom_model_is_vpred", value=_predicts_v(said))
     _network(draft, given)
     _learning_rates(draft, given)
     _schedule(draft, given, pictures)
@@ -71,7 +76,8 @@ def _defaults(given: Options) -> dict[str, object]:
 
 def _base_model(draft: Draft, given: Options) -> None:
     path = given.get("pretrained_model_name_or_path")
-    names = [name for name, model in NAMED.items() if isinstance(path, str) and model.sha256 in path]
+    hashed = {name: model.sha256 for name, model in NAMED.items() if model.sha256}
+    names = [name for name, sha256 in hashed.items() if isinstance(path, str) and sha256 in path]
     if names:
         draft.put("setup.training_model", names[0])
         draft.put("setup.optional_custom_training_model_url", "")  # it would win, were it inherited
@@ -82,6 +88,16 @@ def _base_model(draft: Draft, given: Options) -> None:
     else:
         draft.put("setup.optional_custom_training_model_url", path)
     draft.put("setup.custom_model_is_based_on_sd2", given.get("v2"))
+
+
+def _is_sdxl(given: Options) -> bool:
+    """Whether a training file is for SDXL's script, whose name is not in it: its VAE is kept in 32 bits, and what that
+    script warns of is left out."""
+    return given.get("no_half_vae") is True and not given.get("v2") and not given.get("clip_skip")
+
+
+def _predicts_v(given: Options) -> bool:
+    return all(given.get(key) is True for key in _V_PREDICTION)
 
 
 def _network(draft: Draft, given: Options) -> None:
@@ -148,9 +164,7 @@ def _schedule(draft: Draft, given: Options, pictures: int) -> None:
                 f"The warm-up is {warmup} steps; which part of all steps that is, cannot be told without pictures."
             )
     gamma = given.get("min_snr_gamma")
-    draft.put("learning.min_snr_gamma", None if gamma is None else bool(gamma))
-    if gamma not in (None, 0, _GAMMA):
-        draft.note(f"min_snr_gamma was {gamma}; the preset's is {_GAMMA:g}.")
+    draft.put("learning.min_snr_gamma", bool(gamma) if gamma in (0, _GAMMA) else gamma)
 
 
 def _planned(given: Options, pictures: int) -> int:
@@ -202,7 +216,8 @@ def _rest(draft: Draft, said: Options) -> None:
     for key, value in said.items():
         option = options().get(key)
         sd2 = key == "v_parameterization" and said.get("v2") is True
-        if key in {*FIELDS, *DATASET_FILE, "network_args"} or sd2 or value is None:
+        sdxl = _is_sdxl(said) and (key == "no_half_vae" or (key in _V_PREDICTION and _predicts_v(said)))
+        if key in {*FIELDS, *DATASET_FILE, "network_args"} or sd2 or sdxl or value is None:
             continue
         if key in OURS:
             ours.append(key)
