@@ -23,7 +23,7 @@ from kohya_wrap.events import FETCHING, Event, Notice, Progress, RunWarning
 from kohya_wrap.families.memory import memory_problems
 from kohya_wrap.launch.signals import raise_on_stop_signals
 from kohya_wrap.paths import CachePaths, ProjectPaths, RunPaths
-from kohya_wrap.planning import Findings, Plan, Provided, draws, family_of, prompts_of, sample_problems
+from kohya_wrap.planning import Findings, Plan, Provided, family_of
 from kohya_wrap.preparing import Steps, do_steps
 from kohya_wrap.presets import LoadedPreset
 from kohya_wrap.record import RunRecord
@@ -31,6 +31,7 @@ from kohya_wrap.record.model import ContinuedEntry
 from kohya_wrap.recording import Recording
 from kohya_wrap.results.losses import StepLoss
 from kohya_wrap.results.publish import Lora
+from kohya_wrap.results.samples.asked import draws, prompts_of, sample_problems
 from kohya_wrap.run_files import new_run, project_lock, write_run_files
 from kohya_wrap.sampling import Samples, after_training
 from kohya_wrap.sd_scripts import (

@@ -16,12 +16,10 @@ from kohya_wrap.families.memory import MemoryEstimate, estimate_memory
 from kohya_wrap.launch import LaunchPlan
 from kohya_wrap.paths import CachePaths, ProjectPaths, RunPaths
 from kohya_wrap.presets import LoadedPreset
-from kohya_wrap.results.samples import places
-from kohya_wrap.results.samples.embeddings import find_embeddings
-from kohya_wrap.results.samples.loras import lora_problems
-from kohya_wrap.results.samples.prompts import Prompt, prompt_problems, read_prompts
-from kohya_wrap.sd_scripts import SamplePrompt
+from kohya_wrap.results.samples.asked import sample_count
+from kohya_wrap.results.samples.prompts import Prompt
 from kohya_wrap.sd_scripts.job import Continuation, Overrides, StepPlan, TrainingJob
+from kohya_wrap.sd_scripts.steps import kept_epochs
 
 EXAMPLE_RUN = "RUN"
 """Stands for the run's id in paths that are only shown."""
@@ -30,61 +28,6 @@ EXAMPLE_RUN = "RUN"
 def family_of(config: TrainConfig) -> Family:
     """Give the family that a preset trains."""
     return FAMILIES[config.setup.family]
-
-
-def draws(config: TrainConfig) -> bool:
-    """Whether the preset's test pictures can be drawn when the training is done."""
-    return family_of(config).name != "sdxl" or config.samples.draw_with != "diffusers"
-
-
-def kept_epochs(config: TrainConfig, steps: StepPlan) -> tuple[int, ...]:
-    """Give the epochs whose LoRAs a run will leave."""
-    every, keep, last = config.steps.save_every_n_epochs, config.steps.keep_only_last_n_epochs, steps.epochs
-    epochs = [epoch for epoch in range(1, last) if every and epoch % every == 0] + [last]
-    return tuple(epochs[-keep:] if keep else epochs)
-
-
-def engine_prompt(prompt: Prompt) -> SamplePrompt:
-    """Give a prompt as sd-scripts draws it while it trains: with the LoRA as it is then, at weight 1."""
-    return SamplePrompt(
-        prompt=prompt.text.strip(),
-        negative_prompt=prompt.negative_prompt,
-        seed=prompt.seed,
-        steps=prompt.steps,
-        cfg_scale=prompt.cfg_scale,
-        sampler=prompt.sampler,
-        width=prompt.width,
-        height=prompt.height,
-    )
-
-
-def sample_problems(
-    config: TrainConfig, project: ProjectPaths, steps: StepPlan, prompts: tuple[Prompt, ...]
-) -> tuple[Problem, ...]:
-    """Say what of [samples] will not be drawn."""
-    found = list(prompt_problems(prompts))
-    found += lora_problems(prompts, places.lora_folders(project, config.samples))
-    found += find_embeddings(prompts, places.embedding_folders(project, config.samples))[1]
-    if prompts and not draws(config):
-        what = "are not drawn after the training: diffusers draws with SD 1.x and 2.x alone so far"
-        todo = 'set samples.draw_with = "webui" or "comfyui", or samples.while_training = true'
-        found.append(Problem("samples.prompts", what, todo, severity="warning"))
-    if config.samples.while_training and not prompts:
-        todo = "write samples.prompts, or leave it out"
-        found.append(Problem("samples.while_training", "there is no prompt to draw", todo, severity="warning"))
-    if prompts and steps.epochs and not isinstance(config.samples.epochs, str):
-        absent = sorted(set(config.samples.epochs) - set(kept_epochs(config, steps)))
-        if absent:
-            what = f"the run leaves no LoRA of {', '.join(f'epoch {epoch}' for epoch in absent)}"
-            todo = "name others, or see steps.save_every_n_epochs and keep_only_last_n_epochs"
-            found.append(Problem("samples.epochs", what, todo, severity="warning"))
-    return tuple(found)
-
-
-def prompts_of(config: TrainConfig) -> tuple[Prompt, ...]:
-    """Read the prompts of [samples]."""
-    tag = config.dataset.activation_tag
-    return read_prompts(config.samples, config.setup.project_name, activation_tag=tag)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,14 +130,7 @@ class Plan:
     @property
     def sample_count(self) -> int:
         """How many test pictures will be drawn after the training."""
-        if not draws(self.config):
-            return 0
-        chosen = self.config.samples.epochs
-        kept = kept_epochs(self.config, self.steps)
-        rows = len(kept) if chosen == "all" else 1 if chosen == "last" else len(set(chosen) & set(kept))
-        weights = set(self.config.samples.weights)
-        each = rows * len(weights - {0}) + len(weights & {0})
-        return each * sum(not prompt.problems for prompt in self.samples)
+        return sample_count(self.config, self.steps, self.samples)
 
     @property
     def needs_tokenizers(self) -> bool:

@@ -11,7 +11,8 @@ from filelock import FileLock, Timeout
 from kohya_wrap.errors import ProjectBusyError
 from kohya_wrap.files import output_error, write_whole
 from kohya_wrap.paths import ProjectPaths, RunPaths
-from kohya_wrap.planning import Plan, engine_prompt, prompts_of
+from kohya_wrap.planning import Plan
+from kohya_wrap.results.samples.asked import engine_prompt, prompts_of
 from kohya_wrap.sd_scripts import accelerate_yaml, dataset_toml, sample_prompts_json, training_toml
 from kohya_wrap.sd_scripts.job import TrainingJob
 

@@ -49,6 +49,13 @@ def plan_steps(
     )
 
 
+def kept_epochs(config: TrainConfig, steps: StepPlan) -> tuple[int, ...]:
+    """Give the epochs whose LoRAs a run will leave."""
+    every, keep, last = config.steps.save_every_n_epochs, config.steps.keep_only_last_n_epochs, steps.epochs
+    epochs = [epoch for epoch in range(1, last) if every and epoch % every == 0] + [last]
+    return tuple(epochs[-keep:] if keep else epochs)
+
+
 def _planned(asked: _Length, dataset: PreparedDataset) -> int:
     if asked.epochs is None:
         return asked.steps
