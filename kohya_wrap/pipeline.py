@@ -3,14 +3,11 @@
 preset -> config -> dataset -> base model -> TOML -> launch -> events -> run record -> results.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 
 from kohya_wrap import base_models, dataset, presets
-from kohya_wrap.base_models.tokenizers import obtain_tokenizers
-from kohya_wrap.config import TrainConfig
 from kohya_wrap.config.hardware import choose
 from kohya_wrap.config.rules import check_total_steps
 from kohya_wrap.dataset.wanted import wanted_steps
@@ -18,14 +15,15 @@ from kohya_wrap.engines import get_engine
 from kohya_wrap.engines.command import without_network
 from kohya_wrap.engines.hardware import detect
 from kohya_wrap.engines.watch import train
-from kohya_wrap.errors import EngineError, PresetError, Problem
+from kohya_wrap.errors import Problem
 from kohya_wrap.events import FETCHING, Event, Notice, Progress, RunWarning
 from kohya_wrap.families.memory import memory_problems
 from kohya_wrap.launch.signals import raise_on_stop_signals
 from kohya_wrap.paths import CachePaths, ProjectPaths, RunPaths
-from kohya_wrap.planning import Findings, Plan, Provided, family_of
+from kohya_wrap.planning import Findings, Plan, family_of
 from kohya_wrap.preparing import Steps, do_steps
 from kohya_wrap.presets import LoadedPreset
+from kohya_wrap.providing import provide
 from kohya_wrap.record import RunRecord
 from kohya_wrap.record.model import ContinuedEntry
 from kohya_wrap.recording import Recording
@@ -34,14 +32,8 @@ from kohya_wrap.results.publish import Lora
 from kohya_wrap.results.samples.asked import draws, prompts_of, sample_problems
 from kohya_wrap.run_files import new_run, project_lock, write_run_files
 from kohya_wrap.sampling import Samples, after_training
-from kohya_wrap.sd_scripts import (
-    check_given_files,
-    check_overrides,
-    check_passthrough,
-    plan_steps,
-    read_overrides,
-)
-from kohya_wrap.sd_scripts.job import Continuation, Overrides
+from kohya_wrap.sd_scripts import check_passthrough, plan_steps, read_given_files
+from kohya_wrap.sd_scripts.job import Continuation
 from kohya_wrap.studio import Studio
 
 OnEvent = Callable[[Event], None]
@@ -80,52 +72,55 @@ def plan(
     itself is wrong; everything later is in the plan's findings.
     """
     loaded = preset if isinstance(preset, LoadedPreset) else load_preset(preset, overrides=overrides)
-    config = loaded.config
     home = cache or CachePaths.from_environment()
-    base_folder = Path(root or ".").absolute()
-    project = ProjectPaths(base_folder, config.setup.project_name, config.setup.folder_structure)
-    engine = get_engine(config.engine, home)
+    return _look(loaded, Path(root or ".").absolute(), home, overrides=tuple(overrides))
+
+
+def _look(loaded: LoadedPreset, root: Path, cache: CachePaths, *, overrides: tuple[str, ...]) -> Plan:
+    """Ask each room in turn what it would do, and what is in the way."""
+    config = loaded.config
+    project = ProjectPaths(root, config.setup.project_name, config.setup.folder_structure)
+    engine = get_engine(config.engine, cache)
     status = engine.status()
     hardware = detect(status, config.engine)
     choices, hardware_problems = choose(config, hardware)
     prepared = dataset.prepare(config, project)
-    wanted = wanted_steps(config, project, prepared)
-    located = base_models.locate(config.setup, root=base_folder, cache=home)
-    vae = base_models.locate_vae(config.setup, root=base_folder, cache=home)
-    files, file_problems = _read_files(config, base_folder)
-    steps = plan_steps(config, prepared, choices, files)
-    too_long = check_total_steps(steps.total_steps, config.steps.max_total_steps)
-    samples = prompts_of(config)
-    findings = Findings(
-        preset=(*loaded.warnings, *file_problems, *too_long, *sample_problems(config, project, steps, samples)),
-        dataset=tuple(problem for problem in prepared.findings if not wanted.cures(problem)),
-        base_model=(*located.problems, *(vae.problems if vae else ())),
-        engine=(
-            *engine.problems(config),
-            *hardware_problems,
-            *memory_problems(config, choices, hardware, family_of(config).size),
-        ),
-        failure=located.failure or (vae.failure if vae else None),
-    )
-    return Plan(
+    files, file_problems = read_given_files(config, root=root, script=family_of(config).script)
+    planned = Plan(
         preset=loaded,
         config=config,
-        overrides=tuple(overrides),
-        root=base_folder,
-        cache=home,
+        overrides=overrides,
+        root=root,
+        cache=cache,
         project=project,
         engine=engine,
         status=status,
         hardware=hardware,
         choices=choices,
         dataset=prepared,
-        located=located,
-        vae=vae,
-        steps=steps,
+        located=base_models.locate(config.setup, root=root, cache=cache),
+        vae=base_models.locate_vae(config.setup, root=root, cache=cache),
+        steps=plan_steps(config, prepared, choices, files),
         files=files,
-        findings=findings,
-        wanted=wanted,
-        samples=samples,
+        findings=Findings(),
+        wanted=wanted_steps(config, project, prepared),
+        samples=prompts_of(config),
+    )
+    return replace(planned, findings=_findings(planned, files=file_problems, hardware=hardware_problems))
+
+
+def _findings(planned: Plan, *, files: Iterable[Problem], hardware: Iterable[Problem]) -> Findings:
+    """Gather what is wrong with a plan; `files`, `hardware`: what was found on the way to it."""
+    config, steps, located, vae = planned.config, planned.steps, planned.located, planned.vae
+    too_long = check_total_steps(steps.total_steps, config.steps.max_total_steps)
+    samples = sample_problems(config, planned.project, steps, planned.samples)
+    memory = memory_problems(config, planned.choices, planned.hardware, planned.family.size)
+    return Findings(
+        preset=(*planned.preset.warnings, *files, *too_long, *samples),
+        dataset=tuple(problem for problem in planned.dataset.findings if not planned.wanted.cures(problem)),
+        base_model=(*located.problems, *(vae.problems if vae else ())),
+        engine=(*planned.engine.problems(config), *hardware, *memory),
+        failure=located.failure or (vae.failure if vae else None),
     )
 
 
@@ -150,7 +145,7 @@ def run(
     with raise_on_stop_signals(), project_lock(planned.project):
         if planned.wanted:
             planned = _steps_done(planned, tell, offline=offline)
-        provided = _provide(planned, tell, offline=offline)
+        provided = provide(planned, tell, offline=offline)
         job = planned.job(new_run(planned.project), provided, continuation=_continuation(continued))
         write_run_files(job, planned)
         with Recording.open(planned, job, provided.status, continued=continued) as recording:
@@ -188,45 +183,6 @@ def _continuation(continued: ContinuedEntry | None) -> Continuation | None:
     if continued is None:
         return None
     return Continuation(Path(continued.state), continued.epoch, continued.steps, continued.unknown_to_engine)
-
-
-def _provide(planned: Plan, tell: OnEvent, *, offline: bool) -> Provided:
-    """Put in place what the run needs and does not find: engine, base model, tokenizer, pictures."""
-
-    def say(text: str) -> None:
-        tell(Notice(text))
-
-    def progress(done: int, total: int) -> None:
-        tell(Progress(FETCHING, done, total))
-
-    cache = planned.cache
-    if offline and planned.status.missing:
-        what = "the engine is not set up, and --offline keeps this run from doing it"
-        offline_problem = Problem("", what, "run `kohya-wrap setup` once, with a network")
-        raise EngineError.of((offline_problem, *planned.status.missing))
-    status = planned.engine.setup(say) if planned.status.missing else planned.status
-    fetch = partial(
-        base_models.obtain, cache=cache, say=say, on_progress=progress, offline=offline, python=status.python
-    )
-    base = fetch(planned.located)
-    vae = fetch(planned.vae) if planned.vae else None
-    if base.builtin:
-        planned.engine.make_builtin_base(base, say)
-    tokenizers = None
-    if planned.needs_tokenizers:
-        tokenizers = obtain_tokenizers(planned.family, cache=cache, say=say, offline=offline)
-    dataset.materialise(planned.dataset)
-    return Provided(status, base, vae.path if vae else None, tokenizers)
-
-
-def _read_files(config: TrainConfig, root: Path) -> tuple[Overrides, tuple[Problem, ...]]:
-    """Read the ready-made TOML files of [extras]; what is wrong with them joins the other findings."""
-    given = check_given_files(config, root=root)
-    try:
-        files = read_overrides(config.extras, root=root)
-    except PresetError as error:
-        return Overrides(), (*given, *error.problems)
-    return files, (*given, *check_overrides(files, family_of(config).script))
 
 
 def _ignore(event: Event) -> None:

@@ -20,7 +20,7 @@ ORDER = (
     ("planning",),
     ("collecting", "entries", "studio"),
     ("recording", "sampling"),
-    ("preparing", "run_files"),
+    ("preparing", "providing", "run_files"),
     ("pipeline",),
     ("reproducing", "stepping_down"),
     ("resuming",),

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kohya_wrap.config import TrainConfig
-from kohya_wrap.errors import Problem
+from kohya_wrap.errors import PresetError, Problem
+from kohya_wrap.sd_scripts.job import Overrides
 from kohya_wrap.sd_scripts.option_owners import PATH_OPTIONS
+from kohya_wrap.sd_scripts.overrides import check_overrides, read_overrides
 
 
 def check_given_files(config: TrainConfig, *, root: Path) -> list[Problem]:
@@ -15,6 +17,16 @@ def check_given_files(config: TrainConfig, *, root: Path) -> list[Problem]:
     names must exist.
     """
     return [*_lora(config, root), *_state(config, root), *_passed_through(config, root)]
+
+
+def read_given_files(config: TrainConfig, *, root: Path, script: str) -> tuple[Overrides, tuple[Problem, ...]]:
+    """Read the ready-made TOML files of [extras]; give them, and what is wrong with any file that a preset names."""
+    given = check_given_files(config, root=root)
+    try:
+        files = read_overrides(config.extras, root=root)
+    except PresetError as error:
+        return Overrides(), (*given, *error.problems)
+    return files, (*given, *check_overrides(files, script))
 
 
 def _lora(config: TrainConfig, root: Path) -> Iterator[Problem]:

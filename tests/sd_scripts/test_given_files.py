@@ -4,7 +4,8 @@ from pathlib import Path
 
 from helpers_sd_scripts import make_config
 
-from kohya_wrap.sd_scripts import check_given_files
+from kohya_wrap.sd_scripts import check_given_files, read_given_files
+from kohya_wrap.sd_scripts.options import DEFAULT_SCRIPT
 
 
 def test_nothing_named_is_no_problem(tmp_path: Path) -> None:
@@ -46,3 +47,16 @@ def test_a_folder_without_a_state(tmp_path: Path) -> None:
     (tmp_path / "b-state").mkdir()
     (problem,) = check_given_files(make_config(training={"resume": "b-state"}), root=tmp_path)
     assert "train_state.json" in problem.what
+
+
+def test_ready_made_files_are_read_with_the_others_looked_at(tmp_path: Path) -> None:
+    """A key that is no option and a LoRA that is not there come together; a file that is not TOML gives no values."""
+    (tmp_path / "mine.toml").write_text("seed = 3\nsede = 4\n")
+    config = make_config(training={"continue_from_lora": "a.safetensors"}, extras={"override_config_file": "mine.toml"})
+    files, problems = read_given_files(config, root=tmp_path, script=DEFAULT_SCRIPT)
+    assert files.training == {"seed": 3, "sede": 4}
+    assert [each.where for each in problems] == ["training.continue_from_lora", "extras.override_config_file, sede"]
+    (tmp_path / "mine.toml").write_text("seed: 3")
+    files, problems = read_given_files(config, root=tmp_path, script=DEFAULT_SCRIPT)
+    assert files.training is None
+    assert [each.where for each in problems] == ["training.continue_from_lora", "extras.override_config_file"]
