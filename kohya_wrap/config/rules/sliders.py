@@ -7,8 +7,8 @@ from kohya_wrap.config.model import TrainConfig
 from kohya_wrap.config.rules.rule import Rule, Stated, warning
 from kohya_wrap.errors import Problem
 
-_XL_RESOLUTION = Slider(768, 1536, 128)
-"""Source: Lora_Trainer_XL, resolution."""
+_XL = {"processing.resolution": Slider(768, 1536, 128), "steps.train_batch_size": Slider(1, 16)}
+"""Sliders that are others in Lora_Trainer_XL."""
 
 
 def _sliders(config: TrainConfig, stated: Stated) -> Iterator[Problem]:
@@ -20,7 +20,8 @@ def _sliders(config: TrainConfig, stated: Stated) -> Iterator[Problem]:
             for slider in info.metadata:
                 where = f"{table_name}.{key}"
                 if isinstance(slider, Slider) and stated(where) and not _expected(config, where):
-                    yield from _outside(where, getattr(table, key), slider)
+                    xl = _XL.get(where) if config.setup.family == "sdxl" else None
+                    yield from _outside(where, getattr(table, key), xl or slider)
 
 
 def _outside(where: str, value: float, slider: Slider) -> Iterator[Problem]:
@@ -30,11 +31,10 @@ def _outside(where: str, value: float, slider: Slider) -> Iterator[Problem]:
 
 
 def _expected(config: TrainConfig, where: str) -> bool:
-    """Say whether a value outside is a sensible one: the toy base model is made for tiny pictures, SDXL for large."""
+    """Say whether a value outside is the only sensible one: the toy base model is made for tiny pictures."""
     setup = config.setup
     toy = setup.training_model == "Tiny random" and not setup.optional_custom_training_model_url
-    large = setup.family == "sdxl" and _XL_RESOLUTION.low <= config.processing.resolution <= _XL_RESOLUTION.high
-    return (toy or large) and where == "processing.resolution"
+    return toy and where == "processing.resolution"
 
 
 RULES: tuple[Rule, ...] = (_sliders,)
