@@ -2,7 +2,7 @@
 
 Counted: the base model's weights in the precision of the computation; of each trained number the number itself, its
 gradient and its optimizer's states; what a forward pass keeps for the backward pass. The last was counted on the CPU
-with torch's saved_tensors_hooks for one picture of 512x512 in bf16, with a LoRA on all 192 modules and 231 tokens of
+with torch's saved_tensors_hooks for one picture of 512x512 in bf16, with a LoRA on every module and 231 tokens of
 caption, and grows with the pixels of a batch. No GPU has been measured: ACTIVATIONS_FACTOR and CUDA_ITSELF stand for
 what the count does not see (workspaces, copies in other types, fragmentation), and were chosen so that setups that
 people report to fit barely come out just below their cards.

@@ -50,6 +50,22 @@ def test_setups_that_people_report(
     assert least < gibibytes(config, replace(GPU, attention=attention)) < most
 
 
+@pytest.mark.parametrize(
+    ("batch", "checkpointing", "least", "most"),
+    [
+        (1, True, 8.0, 11.0),  # 12 GB: fits
+        (4, True, 11.0, 15.0),  # the notebook's own, on a card of 15 GB
+        (1, False, 16.0, 22.0),  # 24 GB: fits
+    ],
+)
+def test_sdxl_at_1024(batch: int, *, checkpointing: bool, least: float, most: float) -> None:
+    """SDXL without gradient checkpointing takes a large card; with it a common one."""
+    config = preset(resolution=1024, batch=batch, rank=8, engine={"gradient_checkpointing": checkpointing})
+    found = estimate_memory(config, GPU, FAMILIES["sdxl"].size)
+    assert found is not None
+    assert least < found.total / GIB < most
+
+
 def test_every_step_down_takes_less() -> None:
     """Each change that is advised lowers the estimate, in the order given."""
     config = preset(resolution=768, batch=4, rank=64, engine={"cache_latents": False})
