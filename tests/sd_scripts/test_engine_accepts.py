@@ -7,20 +7,23 @@ from pathlib import Path
 import pytest
 from helpers_sd_scripts import GOLDEN, SHAPES, make_job
 
+from kohya_wrap.families import FAMILIES
+
 pytestmark = pytest.mark.sd_scripts
 
 # The engine's setup_parser and read_config_from_file, then its sanitizer, on each pair given on the command line.
 PROGRAM = """
-import json, sys
-import train_network
-from library import config_util, train_util
+import importlib, json, sys
+from library import config_util, sdxl_train_util, train_util
 
-parser = train_network.setup_parser()
-known = set(vars(parser.parse_args([])))
 answers = {}
-for training, dataset in zip(sys.argv[1::2], sys.argv[2::2]):
+for script, training, dataset in zip(sys.argv[1::3], sys.argv[2::3], sys.argv[3::3]):
+    parser = importlib.import_module(script).setup_parser()
+    known = set(vars(parser.parse_args([])))
     sys.argv[1:] = ["--config_file", training, "--dataset_config", dataset]
     args = train_util.read_config_from_file(parser.parse_args(), parser)
+    if script.startswith("sdxl"):
+        sdxl_train_util.verify_sdxl_training_args(args)
     sanitizer = config_util.ConfigSanitizer(True, True, args.masked_loss, True)
     generator = config_util.BlueprintGenerator(sanitizer)
     blueprint = generator.generate(config_util.load_user_config(dataset), args)
@@ -36,7 +39,10 @@ print("ANSWER" + json.dumps(answers))
 @pytest.fixture(scope="module")
 def answers(engine_python: Path, sd_scripts_checkout: Path) -> dict[str, dict[str, object]]:
     """What the engine read of each golden pair, in one process: importing it takes seconds."""
-    pairs = [str(GOLDEN / f"{name}.{kind}.toml") for name in SHAPES for kind in ("training", "dataset")]
+    pairs = []
+    for name, shape in SHAPES.items():
+        pairs.append(FAMILIES[shape.family].script.removesuffix(".py"))
+        pairs += [str(GOLDEN / f"{name}.{kind}.toml") for kind in ("training", "dataset")]
     done = subprocess.run(
         (str(engine_python), "-c", PROGRAM, *pairs),
         cwd=sd_scripts_checkout,
