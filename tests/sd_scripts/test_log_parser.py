@@ -79,6 +79,16 @@ def test_modules(name: str) -> None:
     assert of(events, ModulesCreated) == [ModulesCreated("text_encoder", 72), ModulesCreated("unet", 192)]
 
 
+def test_sdxl_is_read_as_well() -> None:
+    """Its script's own lines are known, both text encoders are counted together, and the phases come in order."""
+    events = parse(own("sdxl"))
+    assert of(events, UnknownLine) == []
+    assert of(events, ModulesCreated) == [ModulesCreated("text_encoder", 264), ModulesCreated("unet", 722)]
+    assert [(step.step, step.total) for step in of(events, Step)] == [(number, 4) for number in range(1, 5)]
+    assert [phase.name for phase in of(events, Phase)][: len(PHASES)] == PHASES
+    assert len(of(events, ModelSaved)) == 1
+
+
 @pytest.mark.parametrize("name", GOOD)
 def test_a_good_run_has_no_unknown_line(name: str) -> None:
     """Every line of a good run at the pinned commit is known: a new commit that says more shows here."""
