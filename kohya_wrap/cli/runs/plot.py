@@ -1,8 +1,5 @@
 """kohya-wrap runs plot, tensorboard."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,8 +7,7 @@ import typer
 
 from kohya_wrap.cli.options import Root
 from kohya_wrap.cli.runs.find import RunName, find_run
-from kohya_wrap.launch.environment import clean_environment
-from kohya_wrap.results import curves
+from kohya_wrap.results import board, curves
 from kohya_wrap.results.losses import log_dir
 
 
@@ -34,7 +30,5 @@ def tensorboard(
     root: Root = None,
     port: Annotated[int, typer.Option("--port", help="Port on this machine only.")] = 6006,
 ) -> None:
-    """Show the run's project in TensorBoard, on this machine only, until Ctrl-C."""
-    logs = log_dir(find_run(run, root)).parent
-    argv = (sys.executable, "-m", "tensorboard.main", "--logdir", str(logs), "--host", "127.0.0.1", "--port", str(port))
-    raise typer.Exit(subprocess.run(argv, env=clean_environment(os.environ, add={}), check=False).returncode)
+    """Show the run's project in TensorBoard until Ctrl-C: on this machine, to those who have the address it prints."""
+    raise typer.Exit(board.serve(log_dir(find_run(run, root)).parent, port))
