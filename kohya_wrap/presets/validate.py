@@ -19,6 +19,7 @@ from kohya_wrap.presets.wording import describe, field_schema, hint
 Tables = dict[str, dict[str, object]]
 
 NAME = "setup.project_name"
+_BITS_64 = 1 << 63
 _STAND_IN = "name"
 """A project name for a preset without one, so that its other rules can be looked at too."""
 
@@ -61,7 +62,17 @@ def _names(tables: Mapping[str, object]) -> tuple[list[Problem], Tables]:
         for key in sorted(sound[name].keys() - fields_by_table()[name].model_fields.keys()):
             problems.append(Problem(f"{name}.{key}", f"is no field of [{name}]", advice_for_key(name, key)))
             del sound[name][key]
+    for name, key in [(name, key) for name, table in sound.items() for key in table if _is_too_large(table[key])]:
+        problems.append(Problem(f"{name}.{key}", "is a whole number of more than 64 bits", "write a smaller one"))
+        del sound[name][key]
     return problems, sound
+
+
+def _is_too_large(value: object) -> bool:
+    """Whether TOML has no such number: Python reads it, and fails where it becomes a float."""
+    if isinstance(value, list | tuple):
+        return any(_is_too_large(entry) for entry in value)
+    return isinstance(value, int) and not -_BITS_64 <= value < _BITS_64
 
 
 def _no_table(name: str, value: object) -> Problem:
