@@ -26,8 +26,10 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 def export_run(record: RunRecord, target: Path, *, with_images: bool = False) -> Path:
     """Write a run into a ZIP file: record, preset, captions, pins, hashes; with its pictures when asked.
 
-    Raises OutputError where a caption (or picture) is gone or has changed since.
+    Raises OutputError where a caption (or picture) is gone or has changed since, and where `target` is there already.
     """
+    if target.exists():
+        raise OutputError("is there already", where=str(target), todo="give another name, or move it away")
     root = root_of(record)
     chosen = [entry for entry in record.dataset if with_images or not _is_image(entry)]
     content: dict[str, bytes | Path] = {

@@ -96,6 +96,14 @@ def test_the_same_run_gives_the_same_bytes(record: RunRecord, tmp_path: Path) ->
     assert archives[0].read_bytes() == archives[1].read_bytes()
 
 
+def test_an_export_takes_no_file_s_place(record: RunRecord, tmp_path: Path) -> None:
+    """A name typed wrong costs nobody a file."""
+    (tmp_path / "notes.md").write_text("mine")
+    with pytest.raises(OutputError, match="is there already"):
+        export_run(record, tmp_path / "notes.md")
+    assert (tmp_path / "notes.md").read_text() == "mine"
+
+
 def test_a_caption_that_changed_since_is_not_exported(record: RunRecord, tmp_path: Path) -> None:
     """The archive would not be the run."""
     Path(record.dataset[1].path).write_text("lion")
