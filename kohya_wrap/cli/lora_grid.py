@@ -123,9 +123,11 @@ def _changed(
 
 def _prompt(given: str) -> str:
     """Give a prompt as typed, or all parameters of the picture or text file that is named."""
-    if given.lower().endswith(_WITH_PARAMETERS) and Path(given).is_file():
-        return to_text(read_parameters(Path(given)))
-    return given
+    if not given.lower().endswith(_WITH_PARAMETERS):
+        return given
+    if not Path(given).is_file():  # nobody wants nine pictures of the words "night.png"
+        raise typer.BadParameter(f"{given!r}: there is no such file", param_hint="--prompt")
+    return to_text(read_parameters(Path(given)))
 
 
 def _numbers(text: str) -> tuple[float, ...]:

@@ -143,6 +143,14 @@ def test_out_is_for_the_grid_alone(tmp_path: Path) -> None:
     assert len(pictures(studio.paths.folder)) == 3
 
 
+def test_a_prompt_s_picture_that_is_not_there_is_said(tmp_path: Path) -> None:
+    """Its name is no prompt: nothing is drawn."""
+    studio = make_run(tmp_path, epochs=1)
+    done = lora_grid(tmp_path, "tiger", "--prompt", "night.png")
+    assert (done.code, "there is no such file" in done.stderr) == (2, True)
+    assert pictures(studio.paths.folder) == {}
+
+
 def test_more_than_500_pictures_ask_first(tmp_path: Path) -> None:
     """Without a terminal to ask on, --yes is wanted, and nothing is drawn."""
     studio = make_run(tmp_path)
