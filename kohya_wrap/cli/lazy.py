@@ -41,4 +41,15 @@ def _load(name: str, place: str) -> Any:
         found = app
     command = get_command(found)
     command.name = name
+    return _plain(command)
+
+
+def _plain(command: Any) -> Any:
+    """Have a command, and those below it, print plain help: a table of rich's cuts the names of options off."""
+    command.rich_markup_mode = None
+    command.short_help = " ".join((command.help or "").split("\n\n")[0].split())
+    verbs = getattr(command, "commands", {})
+    if not isinstance(verbs, _Commands):  # those are made plain when they are loaded
+        for verb in verbs.values():
+            _plain(verb)
     return command

@@ -27,7 +27,9 @@ def merge(
         list[str], typer.Argument(help="LoRAs, each with its weight, 1 where none is said.", metavar="FILE[:WEIGHT]…")
     ],
     out: Out,
-    rank: Annotated[int, typer.Option(help="Bring the result to this rank (default: the sum of the ranks).")] = 0,
+    rank: Annotated[
+        int, typer.Option(help="Bring the result to this rank (default: the sum of the ranks).", show_default=False)
+    ] = 0,
     device: Device = "cpu",
 ) -> None:
     """Add LoRAs up: the new one does what they would together at these weights, exactly unless --rank is given."""
@@ -49,7 +51,9 @@ def resize(  # noqa: PLR0913, PLR0917 - one line for each option of the verb
     file: Annotated[Path, typer.Argument(help="The LoRA; it stays as it is.", metavar="FILE", show_default=False)],
     out: Out,
     rank: Annotated[int, typer.Option(help="The new rank; with --method the largest one.", min=1)],
-    conv_rank: Annotated[int, typer.Option(help="Of 3 x 3 convolutions (default: --rank).", min=0)] = 0,
+    conv_rank: Annotated[
+        int, typer.Option(help="Of 3 x 3 convolutions (default: --rank).", min=0, show_default=False)
+    ] = 0,
     method: Annotated[Method | None, typer.Option(help="Let each module have as little as keeps --keep of it.")] = None,
     keep: Annotated[
         float, typer.Option(help="With sv_fro or sv_cumulative a part, as 0.9; with sv_ratio a ratio, as 20.")

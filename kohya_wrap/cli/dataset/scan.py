@@ -27,7 +27,9 @@ _BUCKETS, _NAMES, _FOLDERS, _BAR = 12, 8, 40, 24
 def scan(  # noqa: PLR0913, PLR0917 - one line for each option of the verb
     dataset: Place,
     preset: Annotated[str, typer.Option(help="Look at it as this preset would train it.")] = "",
-    resolution: Annotated[int, typer.Option(help="Training resolution, without a preset (default: 512).")] = 0,
+    resolution: Annotated[
+        int, typer.Option(help="Training resolution, without a preset (default: 512).", show_default=False)
+    ] = 0,
     sheet: Annotated[
         Path | None, typer.Option(help="Draw a contact sheet and the mean picture as a PNG.", dir_okay=False)
     ] = None,
