@@ -66,7 +66,9 @@ FINDINGS: dict[str, Kind] = {
     "cache-name": _error("the engine stops at a name it cannot read a size from: delete the .npz"),
     # captions
     "no-captions": _note("every picture gets the project's name as its caption, as in the notebook"),
-    "caption-missing": _silent("the engine trains it with an empty caption: write one"),
+    "caption-missing": _silent(
+        "the engine trains it with an empty caption: write one, or let `kohya-wrap dataset tag` or dataset.tagger do it"
+    ),
     "caption-empty": _error("the engine stops at an empty caption file: write the caption, or delete the file"),
     "caption-blank": _silent("nothing but white space: write the caption"),
     "caption-not-utf8": _error("save it as UTF-8"),
@@ -80,7 +82,9 @@ FINDINGS: dict[str, Kind] = {
     # where pictures come from
     "source-missing": _error("correct dataset.images"),
     "source-link": _error("give https://…/NAME.png, with #sha256=… behind it if you know it"),
-    "target-differs": _error("rename one of the two, or remove the one in the dataset folder"),
+    "target-differs": _error(
+        "leave dataset.images empty to train what is in the dataset folder, or rename or remove one of the two"
+    ),
     "not-named": _error("they would be trained too: move them away, or leave dataset.images empty to train the folder"),
     "custom-dataset": _error("correct the TOML; each subset needs image_dir and num_repeats"),
     "bucket-limits": _error(
@@ -95,9 +99,10 @@ _SHOWN = 5
 
 
 def finding(code: str, where: Path | str, what: str) -> Problem:
-    """Make one finding of a kind of the table."""
+    """Make one finding of a kind of the table; an error that may be accepted says how."""
     kind = FINDINGS[code]
-    return Problem(shown(str(where)), shown(what), kind.todo, kind.severity, code)
+    meant = f'; if it is meant: dataset.accept = ["{code}"]' if kind.acceptable and kind.severity == "error" else ""
+    return Problem(shown(str(where)), shown(what), f"{kind.todo}{meant}", kind.severity, code)
 
 
 def shown(text: str) -> str:
@@ -111,7 +116,9 @@ def accept(findings: Iterable[Problem], codes: Sequence[str]) -> tuple[Problem, 
     """Turn accepted errors into warnings; a code that does not exist, or cannot be accepted, is an error itself."""
     wrong = [_wrong_code(code) for code in codes if code not in FINDINGS or not FINDINGS[code].acceptable]
     lifted = [
-        replace(each, severity="warning") if each.code in codes and FINDINGS[each.code].acceptable else each
+        replace(each, severity="warning", todo=FINDINGS[each.code].todo)
+        if each.code in codes and FINDINGS[each.code].acceptable
+        else each
         for each in findings
     ]
     return (*wrong, *lifted)

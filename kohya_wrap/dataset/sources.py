@@ -24,11 +24,15 @@ _LINKS = ("http:", "https:", "ftp:", "s3:", "data:")
 
 @dataclass(slots=True)
 class Sources:
-    """What dataset.images names: `pictures` where they lie now, what will be copied, and what is wrong with it."""
+    """What dataset.images names: `pictures` where they lie now, what will be copied, and what is wrong with it.
+
+    `differing`: files, each with the other one that has its place in the dataset folder.
+    """
 
     pictures: list[Path] = field(default_factory=list)
     copies: list[Copy] = field(default_factory=list)
     links: list[RemotePicture] = field(default_factory=list)
+    differing: list[tuple[Path, Path]] = field(default_factory=list)
     findings: list[Problem] = field(default_factory=list)
     builtin: bool = False
 
@@ -51,6 +55,7 @@ def named_sources(
         else:
             _add(sources, root / expanded(text))
     _plan_copies(sources, target, extension, keep_captions=keep_captions)
+    sources.findings += _differing(sources, target)
     sources.findings += _not_named(sources, target)
     return sources
 
@@ -109,7 +114,17 @@ def _plan_copy(sources: Sources, source: Path, place: Path, taken: dict[str, Pat
     elif not place.exists():
         sources.copies.append(Copy(source, place))
     elif not _same(source, place):
-        sources.findings.append(finding("target-differs", place, f"differs from {source}"))
+        sources.differing.append((source, place))
+
+
+def _differing(sources: Sources, target: Path) -> Iterator[Problem]:
+    """Say in one finding which files are others by now: captions that were curated are as many as pictures."""
+    if len(sources.differing) == 1:
+        source, place = sources.differing[0]
+        yield finding("target-differs", place, f"differs from {source}")
+    elif sources.differing:
+        what = f"{names([place for _, place in sources.differing])} differ from those that dataset.images names"
+        yield finding("target-differs", target, what)
 
 
 def _same(source: Path, place: Path) -> bool:

@@ -182,6 +182,18 @@ def test_other_picture_in_place(project: ProjectPaths) -> None:
     assert only(found(project, images("a")), "target-differs").where == str(project.dataset / "x.png")
 
 
+def test_captions_that_were_curated_are_one_finding(project: ProjectPaths) -> None:
+    """Not one for each file; what to do trains what was curated."""
+    for name in "xyz":
+        captioned(project.root / "a" / f"{name}.png")
+        captioned(project.dataset / f"{name}.png")
+        (project.dataset / f"{name}.txt").write_text("lakto, tiger")
+    problem = only(found(project, images("a")), "target-differs")
+    assert problem.what == "x.txt, y.txt, z.txt differ from those that dataset.images names"
+    assert problem.todo.startswith("leave dataset.images empty")
+    assert found(project, {"dataset": {"activation_tag": "lakto"}}) == []
+
+
 def test_pictures_that_are_not_named(project: ProjectPaths) -> None:
     """What lies in the dataset folder and is not named would be trained too."""
     captioned(project.root / "a" / "x.png")
