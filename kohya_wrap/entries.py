@@ -5,14 +5,21 @@ from collections.abc import Sequence
 from kohya_wrap import base_models
 from kohya_wrap.dataset import FileHash
 from kohya_wrap.planning import Plan
-from kohya_wrap.record.model import FileEntry, LoraEntry, LossEntry
+from kohya_wrap.record.model import BaseModelEntry, FileEntry, LoraEntry, LossEntry
 from kohya_wrap.results.losses import StepLoss, finite_losses, mean_of
 from kohya_wrap.results.publish import Lora
 from kohya_wrap.sd_scripts.job import TrainingJob
 
 
-def hash_base(job: TrainingJob, planned: Plan) -> tuple[str, tuple[FileEntry, ...]]:
-    """Give the SHA256 of a base model that is a file, or those of a folder's files; remembered for the next run."""
+def complete_base(entry: BaseModelEntry, job: TrainingJob, planned: Plan) -> BaseModelEntry:
+    """Add the SHA256 of a base model that is a file, or those of a folder's files, and what brings it back."""
+    sha256, files = _hash_base(job, planned)
+    pinned = base_models.pinned_link(job.base_model.path, planned.cache)
+    return entry.model_copy(update={"sha256": sha256, "files": files, "pinned": pinned})
+
+
+def _hash_base(job: TrainingJob, planned: Plan) -> tuple[str, tuple[FileEntry, ...]]:
+    """Hash what is not known yet; it is remembered for the next run."""
     store = base_models.Store(planned.cache)
     base = job.base_model
     if base.format != "diffusers":

@@ -11,15 +11,15 @@ from kohya_wrap import dataset
 from kohya_wrap.collecting import Leavings
 from kohya_wrap.engines.engine import EngineStatus
 from kohya_wrap.engines.watch import Watched
-from kohya_wrap.entries import file_entry, hash_base, lora_entry, loss_entry
+from kohya_wrap.entries import complete_base, file_entry, lora_entry, loss_entry
 from kohya_wrap.errors import BadResultError, DiskFullError, InterruptedRunError, OutputError
 from kohya_wrap.events import EngineWarning, Event, RunWarning, Step
 from kohya_wrap.launch import LaunchPlan
 from kohya_wrap.planning import Plan
 from kohya_wrap.record.build import engine_entry, launch_entry, open_record, outcome_entry, preset_entry
 from kohya_wrap.record.model import (
+    BaseModelEntry,
     ContinuedEntry,
-    FileEntry,
     RunRecord,
     Status,
     error_entry,
@@ -44,7 +44,7 @@ class Recording:
         self._planned = planned
         self._job = job
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hash-base-model")
-        self._base_hash: Future[tuple[str, tuple[FileEntry, ...]]] | None = None
+        self._base: Future[BaseModelEntry] | None = None
         self.record = record
         self._left = Leavings(job, parts_of(record.continued, job.run.folder.parent))
         self._reserve = Reserve(job.run.record)
@@ -90,7 +90,7 @@ class Recording:
             "accelerate_config": run.accelerate_config.read_text(encoding="utf-8"),
         }
         self._update(launch=launch_entry(launch, files=files))
-        self._base_hash = self._pool.submit(hash_base, self._job, self._planned)
+        self._base = self._pool.submit(complete_base, self.record.base_model, self._job, self._planned)
 
     def trained(self, watched: Watched) -> None:
         """Check and publish what the training left. Raises BadResultError."""
@@ -174,9 +174,8 @@ class Recording:
 
     def _close(self, status: Status, error: BaseException | None) -> None:
         self.losses = self._left.losses()
-        if self._base_hash is not None:
-            sha256, files = self._base_hash.result()
-            self._change(base_model=self.record.base_model.model_copy(update={"sha256": sha256, "files": files}))
+        if self._base is not None:
+            self._change(base_model=self._base.result())
         if status != "interrupted":  # who presses Ctrl-C does not wait for gigabytes to be read
             self._note_changes()
         self._update(

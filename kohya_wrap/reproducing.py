@@ -7,12 +7,13 @@ from pathlib import Path
 
 import toml
 
-from kohya_wrap import dataset
+from kohya_wrap import base_models, dataset
 from kohya_wrap.base_models.named import TINY_RANDOM
 from kohya_wrap.dataset.demo import BUILTIN
 from kohya_wrap.dataset.folder import is_picture
 from kohya_wrap.dataset.wanted import Wanted
-from kohya_wrap.errors import DatasetError, OutputError
+from kohya_wrap.errors import BaseModelError, DatasetError, OutputError
+from kohya_wrap.events import FETCHING, Event, Notice, Progress
 from kohya_wrap.files import output_error, write_whole
 from kohya_wrap.pipeline import OnEvent, RunResult, plan, run
 from kohya_wrap.planning import Plan
@@ -22,6 +23,7 @@ from kohya_wrap.record.parts import changed_files
 from kohya_wrap.results.compare import Difference, compare
 from kohya_wrap.results.lora_file import read_lora
 from kohya_wrap.results.same import TensorDifference, tensor_difference
+from kohya_wrap.sd_scripts.pitfalls import setup_of
 
 _PLACES = frozenset({"setup.optional_custom_training_model_url", "setup.base_model_sha256", "dataset.images"})
 """Settings that only say where the same bytes lie this time."""
@@ -47,10 +49,12 @@ class Reproduction:
 def reproduce(record: RunRecord, *, into: Path, on_event: OnEvent | None = None, offline: bool = False) -> Reproduction:
     """Repeat a run from its record in the new folder `into`, and compare what comes out.
 
-    The files that the record names are checked by their SHA256 first. Raises DatasetError with every one that is
-    gone or changed, OutputError where `into` is not empty, and all that `run` raises.
+    The files that the record names are checked by their SHA256 first; a base model that is gone is fetched again, in
+    the version that it was. Raises DatasetError with every picture or caption that is gone or changed, BaseModelError
+    where the base model is another one by now, OutputError where `into` is not empty, and all that `run` raises.
     """
     planned = replace(plan_again(record, into=into), samples=())  # pictures are no part of what is compared
+    _check_folder(record, planned, on_event, offline=offline)
     result = run(planned, on_event=on_event, offline=offline)
     causes = [each for each in compare(record, result.record) if each.part != "LoRA tensors"]
     return Reproduction(
@@ -58,6 +62,24 @@ def reproduce(record: RunRecord, *, into: Path, on_event: OnEvent | None = None,
         differences=tuple(each for each in causes if each.name not in _PLACES),
         tensors=_tensors(record, result),
     )
+
+
+def _check_folder(record: RunRecord, planned: Plan, on_event: OnEvent | None, *, offline: bool) -> None:
+    """Hold a diffusers folder against the record, file by file: the hash of a single file is pinned in the preset."""
+    tell = on_event or _ignore
+    file = planned.located.file
+    if record.base_model.sha256 or planned.located.failure or (file is not None and file.builtin):
+        return
+    folder = base_models.obtain(
+        planned.located,
+        cache=planned.cache,
+        say=lambda text: tell(Notice(text)),
+        on_progress=lambda done, total: tell(Progress(FETCHING, done, total)),
+        offline=offline,
+    ).path
+    files = [entry.model_copy(update={"path": str(folder / entry.path)}) for entry in record.base_model.files]
+    if problems := list(changed_files(files)):
+        raise BaseModelError.of(problems, what="the run cannot be repeated: its base model is another one by now")
 
 
 def plan_again(record: RunRecord, *, into: Path) -> Plan:
@@ -130,9 +152,12 @@ def _preset(record: RunRecord, *, images: list[str]) -> dict[str, object]:
         name: dict(table) for name, table in record.preset.stated.items() if isinstance(table, dict)
     }
     setup = tables.setdefault("setup", {})
-    base = record.base_model
-    if Path(base.path).exists() and setup.get("training_model") != TINY_RANDOM:
-        setup["optional_custom_training_model_url"] = base.path
+    base, was = record.base_model, setup_of(record.preset.resolved)
+    here = Path(base.path).exists()
+    if setup.get("training_model") != TINY_RANDOM and (here or base.pinned):
+        setup["optional_custom_training_model_url"] = base.path if here else base.pinned
+        setup["custom_model_is_sdxl"] = was.family == "sdxl"  # which the name of a model may have said
+        setup["custom_model_is_vpred"] = was.family == "sdxl" and was.predicts_v
     if base.sha256:
         setup["base_model_sha256"] = base.sha256
     if not _is_drawn(record):
@@ -159,3 +184,7 @@ def _tensors(record: RunRecord, result: RunResult) -> dict[int, TensorDifference
         else:
             found[first.epoch] = TensorDifference(largest=float("nan"), where=first.path)
     return found
+
+
+def _ignore(event: Event) -> None:
+    """Stand in for a caller who does not listen."""

@@ -3,6 +3,7 @@
 from kohya_wrap.base_models.locate import locate, locate_vae, public_source
 from kohya_wrap.base_models.located import Located, PlannedDownload
 from kohya_wrap.base_models.obtain import obtain
+from kohya_wrap.base_models.origin import pinned_link
 from kohya_wrap.base_models.store import Store
 from kohya_wrap.base_models.types import BaseModelFile
 
@@ -14,5 +15,6 @@ __all__ = [
     "locate",
     "locate_vae",
     "obtain",
+    "pinned_link",
     "public_source",
 ]

@@ -31,12 +31,16 @@ class FileEntry(_Part):
 
 
 class BaseModelEntry(_Part):
-    """The base model; `files` lists a diffusers folder's files, paths relative to it."""
+    """The base model; `files` lists a diffusers folder's files, paths relative to it.
+
+    `source`: link or path as given. `pinned`: a link to the very same version, where it was fetched.
+    """
 
     path: str
     format: str
     family: str
     source: str = ""
+    pinned: str = ""
     sha256: str = ""
     size: int = 0
     files: tuple[FileEntry, ...] = ()
