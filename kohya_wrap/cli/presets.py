@@ -1,6 +1,7 @@
 """kohya-wrap presets: list, show, new, schema."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -73,8 +74,18 @@ def new(  # noqa: PLR0913, PLR0917 - one line for each option of the verb
     for read, path in files:
         given = given if path is None else read(name, path)
     typer.echo(presets.new_preset(name, extends=extends, target_dir=out, given=given))
-    for note in given.notes:
+    for note in (*given.notes, *_still(extends, name, given)):
         typer.echo(f"  {printable(note)}", err=True)
+
+
+def _still(extends: str, name: str, given: presets.Given) -> Iterator[str]:
+    """Say that the pictures are those of the preset that was extended: one-image trains the tutorial's tiger."""
+    theirs = load_preset(extends, overrides=(f"setup.project_name={name}",)).config.dataset
+    if theirs.images and "dataset.images" not in given.values:
+        yield (
+            f"It trains the pictures of {extends} until you set dataset.images: to yours, or to [] for those in the "
+            "project's dataset folder; see to dataset.activation_tag and samples.prompts, too."
+        )
 
 
 @presets_app.command()

@@ -58,6 +58,14 @@ def test_from_a_notebook_and_a_gui(tmp_path: Path) -> None:
     assert values(tmp_path, "wolf")["structure"]["network_dim"] == 5
 
 
+def test_whose_pictures_it_trains_is_said(tmp_path: Path) -> None:
+    """One that extends one-image has the tutorial's until its own are set; one that extends character has none."""
+    made = kohya_wrap("presets", "new", "wolf", cwd=tmp_path)
+    assert (made.returncode, made.stdout.strip()) == (0, str(tmp_path / "presets" / "wolf.toml"))
+    assert "pictures of one-image until you set dataset.images" in made.stderr
+    assert kohya_wrap("presets", "new", "lynx", "--extends", "character", cwd=tmp_path).stderr == ""
+
+
 def test_two_sources_are_refused(tmp_path: Path) -> None:
     """One preset is made from one thing; nothing is read or written."""
     made = kohya_wrap("presets", "new", "fox", "--from-lora", "a", "--from-toml", "b", cwd=tmp_path)
