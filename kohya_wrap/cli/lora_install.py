@@ -21,13 +21,20 @@ from kohya_wrap.results.webui import a1111, comfyui
 from kohya_wrap.studio import Studio
 
 COMFYUI_FOLDER = "KOHYA_WRAP_COMFYUI_FOLDER"
+LORA_FOLDERS = ("Lora", "loras")
+"""Where a WebUI and ComfyUI look for LoRAs, below models/; neither would find one that lies above."""
 
 
 def install(  # noqa: PLR0913, PLR0917 - one line for each option of the verb
     lora: Annotated[
         str, typer.Argument(help="A LoRA, or a run or project: its last epoch.", metavar="FILE|RUN|PROJECT")
     ],
-    to: Annotated[str, typer.Option("--to", help="A folder, or webui or comfyui.", metavar="FOLDER|webui|comfyui")],
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to", help="A folder of LoRAs, a web UI's own, or webui or comfyui.", metavar="FOLDER|webui|comfyui"
+        ),
+    ],
     name: Annotated[str, typer.Option(help="Its name there (default: as it is called).")] = "",
     weight: Annotated[float, typer.Option(help="The weight it is to be used with.")] = 0.8,
     link: Annotated[bool, typer.Option("--link", help="No copy: a link, which needs no room.")] = False,  # noqa: FBT002 - a flag of the command line
@@ -79,7 +86,9 @@ def _folder(to: str) -> Path:
         if not home:
             raise WebUIError("ComfyUI does not tell where it lies", todo=f"set {COMFYUI_FOLDER}, or give --to FOLDER")
         return Path(home).expanduser() / "models" / "loras"
-    return Path(to).expanduser()
+    given = Path(to).expanduser()
+    own = (given / "models" / name for name in LORA_FOLDERS)
+    return next((folder for folder in own if folder.is_dir()), given)
 
 
 def _check_name(wanted: Installing) -> None:

@@ -141,6 +141,16 @@ def test_a_folder_alone_asks_nobody(lora: Path, folder: Path) -> None:
     assert typed.lines[-1].split(maxsplit=1) == ["paste", "lakto_tiger, <lora:lakto-lora-10:0.55>"]
 
 
+@pytest.mark.parametrize("name", ["Lora", "loras"])
+def test_a_web_ui_s_own_folder(lora: Path, tmp_path: Path, name: str) -> None:
+    """The LoRA goes where the web UI looks for it, not beside its launcher."""
+    home = tmp_path / "a web ui"
+    (home / "models" / name).mkdir(parents=True)
+    assert Typed(lora, "--to", home).code == 0
+    assert (home / "models" / name / lora.name).is_file()
+    assert [path.name for path in home.iterdir()] == ["models"]
+
+
 def test_comfyui_by_its_folder(lora: Path, folder: Path, tmp_path: Path) -> None:
     """ComfyUI does not tell where it lies; it lists the LoRA at once, and is told of strength and words."""
     assert Typed(lora, "--to", "comfyui").code == 61
