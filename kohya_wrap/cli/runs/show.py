@@ -1,6 +1,7 @@
 """kohya-wrap runs list, show."""
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,7 +15,10 @@ from kohya_wrap.record import RunRecord
 
 def list_(root: Root = None) -> None:
     """List every run below the root, oldest first."""
-    for folder, record in all_records(root):
+    records = all_records(root)
+    if not records:
+        typer.echo(f"no run below {(root or Path()).absolute()}; --root names another folder", err=True)
+    for folder, record in records:
         if isinstance(record, OutputError):
             typer.echo(f"{folder.name:<20}  unreadable   {record.where}")
             continue
