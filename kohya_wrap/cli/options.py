@@ -1,6 +1,7 @@
 """Options that several verbs share."""
 
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,17 @@ Sets = Annotated[
 SetWords = Annotated[
     str, typer.Option("--set-words", hidden=True, help="Several overrides in one text, quoted as in a shell.")
 ]
+
+
+def ending_with(ending: str) -> Callable[[Path | None], Path | None]:
+    """Make the check of an option that names a file to write: one of another kind is most likely one to keep."""
+
+    def check(path: Path | None) -> Path | None:
+        if path is not None and path.suffix.lower() != ending:
+            raise typer.BadParameter(f"{str(path)!r} is no {ending}")
+        return path
+
+    return check
 
 
 def overrides(sets: list[str] | None, words: str = "") -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import typer
 from kohya_wrap.cli.dataset.bar import bar
 from kohya_wrap.cli.dataset.fetching import fetch_repo_file
 from kohya_wrap.cli.dataset.options import DryRun, Extension, Place, Recursive, find_place, print_step
-from kohya_wrap.cli.options import Root
+from kohya_wrap.cli.options import Root, ending_with
 from kohya_wrap.dataset.findings import shown
 from kohya_wrap.dataset.taggers import open_taggers
 from kohya_wrap.dataset.verbs.dedupe import Deduped, DedupeOptions, Embed, embeddings_of, tagger_embed
@@ -40,7 +40,12 @@ def dedupe(  # noqa: PLR0913, PLR0917 - one line for each option of the verb
         ),
     ] = None,
     sheet: Annotated[
-        Path | None, typer.Option(help="Where to draw the groups (default: beside the step's record).", dir_okay=False)
+        Path | None,
+        typer.Option(
+            help="Where to draw the groups, a .png (default: beside the step's record).",
+            dir_okay=False,
+            callback=ending_with(".png"),
+        ),
     ] = None,
     recursive: Recursive = False,  # noqa: FBT002 - a flag
     caption_extension: Extension = ".txt",

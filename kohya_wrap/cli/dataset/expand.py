@@ -7,7 +7,7 @@ import typer
 
 from kohya_wrap.cli.dataset.bar import bar
 from kohya_wrap.cli.dataset.options import DryRun, Extension, Place, Recursive, find_place, print_step
-from kohya_wrap.cli.options import Root
+from kohya_wrap.cli.options import Root, ending_with
 from kohya_wrap.dataset.findings import shown
 from kohya_wrap.dataset.history import DatasetPlace
 from kohya_wrap.dataset.tag_text import split_tags
@@ -45,7 +45,9 @@ def expand(  # noqa: PLR0913 - one line for each option of the verb
     ] = False,
     num_repeats: Annotated[int, typer.Option(help="What the preset repeats each picture by now.", min=1)] = 10,
     picture: Annotated[list[str] | None, typer.Option(help="Expand this file only; again for more.")] = None,
-    preview: Annotated[Path | None, typer.Option(help="Draw what comes out (.png).", dir_okay=False)] = None,
+    preview: Annotated[
+        Path | None, typer.Option(help="Draw what comes out (.png).", dir_okay=False, callback=ending_with(".png"))
+    ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace files that expand did not make, too.")] = False,
     caption_extension: Extension = ".txt",
     recursive: Recursive = False,

@@ -10,7 +10,7 @@ import typer
 
 from kohya_wrap.cli.dataset.bar import bar
 from kohya_wrap.cli.dataset.options import Extension, Place, Recursive, find_place
-from kohya_wrap.cli.options import Root
+from kohya_wrap.cli.options import Root, ending_with
 from kohya_wrap.cli.output import print_rows
 from kohya_wrap.config import TrainConfig
 from kohya_wrap.dataset.findings import shown
@@ -21,6 +21,7 @@ from kohya_wrap.dataset.verbs.sheet import save_png
 from kohya_wrap.errors import DatasetError, Problem
 from kohya_wrap.presets import load
 
+_PNG = ending_with(".png")
 _BUCKETS, _NAMES, _FOLDERS, _BAR = 12, 8, 40, 24
 
 
@@ -31,9 +32,12 @@ def scan(  # noqa: PLR0913, PLR0917 - one line for each option of the verb
         int, typer.Option(help="Training resolution, without a preset (default: 512).", show_default=False)
     ] = 0,
     sheet: Annotated[
-        Path | None, typer.Option(help="Draw a contact sheet and the mean picture as a PNG.", dir_okay=False)
+        Path | None,
+        typer.Option(help="Draw a contact sheet and the mean picture here (.png).", dir_okay=False, callback=_PNG),
     ] = None,
-    mean: Annotated[Path | None, typer.Option(help="Write the mean picture as a PNG.", dir_okay=False)] = None,
+    mean: Annotated[
+        Path | None, typer.Option(help="Write the mean picture here (.png).", dir_okay=False, callback=_PNG)
+    ] = None,
     quick: Annotated[  # noqa: FBT002 - a flag of the command line
         bool, typer.Option("--quick", help="Headers only: counts, sizes and buckets.")
     ] = False,
