@@ -200,6 +200,15 @@ def test_the_sheet_shows_what_is_wrong_first(place: DatasetPlace) -> None:
     assert {(0xD1, 0x3B, 0x3B), (255, 0, 0)} <= colours
 
 
+def test_the_sheet_marks_pictures_without_a_caption(place: DatasetPlace) -> None:
+    """The finding is one for the folder, and an error: the picture is in its red frame."""
+    save(place, "a.png")
+    save(place, "b.png").with_suffix(".txt").unlink()
+    sheet = scan_sheet(scan(place, config()))
+    colours = {colour for _, colour in sheet.getcolors(1 << 24) or []}
+    assert (0xD1, 0x3B, 0x3B) in colours
+
+
 def test_a_sheet_of_many_stays_small(place: DatasetPlace) -> None:
     """Of 1,000 pictures 320 are drawn, from all over the dataset, and the sheet says so."""
     first = save(place, "0000.png", (64, 64))

@@ -41,13 +41,17 @@ class FolderCount:
 
 @dataclass(frozen=True)
 class Scanned:
-    """What was seen. `sizes`: of every picture whose header can be read, as stored; `findings`: as before a run."""
+    """What was seen. `sizes`: of every picture whose header can be read, as stored; `findings`: as before a run.
+
+    `silent`: pictures without a caption beside others that have one.
+    """
 
     folder: Path
     rules: BucketRules
     counts: tuple[FolderCount, ...]
     sizes: Mapping[Path, Size]
     findings: tuple[Problem, ...] = ()
+    silent: frozenset[Path] = frozenset()
 
     @cached_property
     def buckets(self) -> dict[Size, list[Path]]:
@@ -92,15 +96,18 @@ def scan(
     headers = in_threads(_header, pictures, label="reading headers", report=report)
     sizes = {path: size for path, size in zip(pictures, headers, strict=True) if size}
     findings: tuple[Problem, ...] = ()
+    silent: frozenset[Path] = frozenset()
     if not quick:
         for start in range(0, len(pictures), _AT_ONCE):  # remembered, so that `prepare` need not decode again
             look_at(pictures[start : start + _AT_ONCE])
             report("looking at pictures", min(start + _AT_ONCE, len(pictures)), len(pictures))
         folders = [listing.folder for listing in own] or [place.folder]
-        found = prepare(_config_for(folders, config), ProjectPaths(place.folder, "scan")).findings
-        findings = tuple(problem for problem in found if not recursive or problem.code != "sub-folder")
+        found = prepare(_config_for(folders, config), ProjectPaths(place.folder, "scan"))
+        findings = tuple(problem for problem in found.findings if not recursive or problem.code != "sub-folder")
+        if any(problem.code == "caption-missing" for problem in findings):
+            silent = frozenset(picture.source for picture in found.pictures if not picture.caption)
     counts = tuple(_count(listing) for listing in listings)
-    return Scanned(place.folder, bucket_rules(config), counts, sizes, findings)
+    return Scanned(place.folder, bucket_rules(config), counts, sizes, findings, silent)
 
 
 def _listings(folder: Path, extension: str) -> Iterator[Listing]:

@@ -69,8 +69,10 @@ def scan_sheet(scanned: Scanned, *, mean: "Image | None" = None, report: Report 
 
 
 def _codes(scanned: Scanned) -> Mapping[Path, list[str]]:
-    """Give the findings of each picture; those about a whole folder are not drawn, save for upscaling."""
+    """Give the findings of each picture; those about a whole folder are not drawn, save for these two."""
     codes: dict[Path, list[str]] = {path: ["upscaled"] for path in scanned.upscaled}
+    for path in scanned.silent:
+        codes.setdefault(path, []).insert(0, "caption-missing")
     for problem in scanned.findings:
         path = Path(problem.where)
         known = path in scanned.sizes or problem.code in ("zero-bytes", "not-a-picture", "truncated", "too-many-pixels")
