@@ -24,6 +24,15 @@ def output_error(error: OSError, path: Path) -> OutputError | DiskFullError:
     )
 
 
+def settle(path: Path) -> None:
+    """Have a file, or the names in a folder, outlive a loss of power from here on. Raises OSError."""
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
 def write_whole(path: Path, text: str) -> None:
     """Write a text file whole or not at all: a temporary name beside it, synced, then renamed. Raises OutputError."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
@@ -56,6 +65,7 @@ def copy_whole(source: Path, target: Path) -> None:
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         shutil.copy2(source, temporary)
+        settle(temporary)
         temporary.replace(target)
     except OSError as error:
         temporary.unlink(missing_ok=True)

@@ -13,7 +13,7 @@ from kohya_wrap.engines.engine import EngineStatus
 from kohya_wrap.engines.watch import Watched
 from kohya_wrap.entries import complete_base, file_entry, lora_entry, loss_entry
 from kohya_wrap.errors import BadResultError, DiskFullError, InterruptedRunError, OutputError
-from kohya_wrap.events import EngineWarning, Event, RunWarning, Step
+from kohya_wrap.events import EngineWarning, Event, RunWarning, StateSaved, Step
 from kohya_wrap.launch import LaunchPlan
 from kohya_wrap.planning import Plan
 from kohya_wrap.record.build import engine_entry, launch_entry, open_record, outcome_entry, preset_entry
@@ -31,6 +31,7 @@ from kohya_wrap.record.reserve import Reserve
 from kohya_wrap.results.lora_file import LoraFile
 from kohya_wrap.results.losses import StepLoss, write_losses
 from kohya_wrap.results.publish import Lora, Staged, check_staged, publish
+from kohya_wrap.results.states import settle_state
 from kohya_wrap.sd_scripts.job import TrainingJob
 
 _NAMED = 3
@@ -195,12 +196,15 @@ class Recording:
         return max(self._last_step, self.losses[-1].step if self.losses else 0)
 
     def listen(self, tell: Callable[[Event], None]) -> Callable[[Event], None]:
-        """Give a listener that keeps every warning and the last step for the record, and passes all events on."""
+        """Give a listener that keeps every warning and the last step for the record, settles each state on the disk, and
+        passes all events on."""
         self._tell = tell
 
         def hear(event: Event) -> None:
             if isinstance(event, EngineWarning | RunWarning):
                 self._warned.append(event.text)
+            elif isinstance(event, StateSaved):
+                self._pool.submit(settle_state, event.path)
             elif isinstance(event, Step):
                 self._last_step = max(self._last_step, event.step)
             tell(event)

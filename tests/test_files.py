@@ -87,3 +87,12 @@ def test_a_name_that_is_taken_stays(tmp_path: Path) -> None:
         give_name(tmp_path / "second", tmp_path / "name")
     assert (tmp_path / "name").read_text() == "first"
     assert (tmp_path / "second").read_text() == "second"
+
+
+def test_a_copy_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loss of power leaves the whole copy or none: its bytes are synced under the temporary name."""
+    (tmp_path / "a").write_bytes(b"12345")
+    seen: list[bool] = []
+    monkeypatch.setattr("os.fsync", lambda opened: seen.append((tmp_path / "b").exists()))
+    copy_whole(tmp_path / "a", tmp_path / "b")
+    assert seen == [False]

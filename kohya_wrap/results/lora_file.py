@@ -127,6 +127,17 @@ def not_finite(lora: LoraFile) -> tuple[str, ...]:
     return tuple(bad)
 
 
+def only_zeros(lora: LoraFile) -> tuple[str, ...]:
+    """Name the lora_down tensors that hold zeros alone, which no training leaves: bytes that never reached the disk."""
+    blank = []
+    with lora.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
+        for key, tensor in lora.tensors.items():
+            begin, end = lora.data_offset + tensor.begin, lora.data_offset + tensor.end
+            if key.endswith(".lora_down.weight") and end > begin and not view[begin:end].strip(b"\0"):
+                blank.append(key)
+    return tuple(blank)
+
+
 def write_with_metadata(
     lora: LoraFile, target: Path, changes: Mapping[str, str], *, without: Collection[str] = ()
 ) -> LoraFile:

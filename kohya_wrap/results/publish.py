@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kohya_wrap.errors import BadResultError
-from kohya_wrap.files import copy_whole, output_error, sha256_file
-from kohya_wrap.results.lora_file import LoraFile, hashes, not_finite, read_lora, write_with_metadata
+from kohya_wrap.files import copy_whole, output_error, settle, sha256_file
+from kohya_wrap.results.lora_file import LoraFile, hashes, not_finite, only_zeros, read_lora, write_with_metadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,9 @@ def check_staged(staged: Staged, *, steps: int | None = None) -> LoraFile:
             where=where,
             todo="lower learning.unet_lr, or train with engine.mixed_precision = 'no' or 'bf16'",
         )
+    if blank := only_zeros(lora):
+        what = f"{len(blank)} of {len(lora.tensors)} tensors hold nothing but zeros (first: {blank[0]})"
+        raise BadResultError(what, where=where, todo="power was lost, or the disk is broken: train again")
     return lora
 
 
@@ -108,6 +111,7 @@ class _Ready:
     def publish(self, folder: Path) -> Lora:
         target = folder / self.name
         try:
+            settle(self.file.path)  # sd-scripts leaves it to the system when its bytes reach the disk
             if not target.exists():
                 os.link(self.file.path, target)
         except FileExistsError as error:

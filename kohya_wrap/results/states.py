@@ -4,11 +4,13 @@ import json
 import re
 import zipfile
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from kohya_wrap.errors import BadResultError
-from kohya_wrap.results.lora_file import read_lora
+from kohya_wrap.files import settle
+from kohya_wrap.results.lora_file import only_zeros, read_lora
 
 _TORCH_FILES = ("optimizer.bin", "scheduler.bin", "random_states_0.pkl")
 """What accelerate writes with torch.save, which makes ZIP files; the last of them last. Source: accelerate 1.6."""
@@ -39,13 +41,24 @@ def find_states(staging: Path, name: str, *, steps_per_epoch: int, uncounted: in
 
 
 def is_whole(state: Path) -> bool:
-    """Whether every file of a state is there and can be read to its end, by its own checksums where it has them."""
+    """Whether every file of a state is there and can be read to its end, by its own checksums where it has them.
+
+    The weights have none: a tensor of zeros alone is what is left of one whose bytes never reached the disk.
+    """
     try:
         json.loads((state / "train_state.json").read_text(encoding="utf-8"))
-        read_lora(state / _WEIGHTS)
+        if only_zeros(read_lora(state / _WEIGHTS)):
+            return False
         return all(_is_whole_zip(state / name) for name in _TORCH_FILES)
     except (OSError, ValueError, BadResultError):
         return False
+
+
+def settle_state(state: Path) -> None:
+    """Have a state outlive a loss of power, as far as it is there: sd-scripts leaves that to the system."""
+    with suppress(OSError):
+        for path in (*state.rglob("*"), state, state.parent):
+            settle(path)
 
 
 def _is_whole_zip(path: Path) -> bool:

@@ -133,3 +133,32 @@ def test_half_a_file_is_never_seen(facts: Facts) -> None:
     half = facts["half_a_file"]
     assert half["raised"] == "[Errno 28] No space left on device"
     assert (half["during"], half["after"], half["good"]) == ([], [], ["t.safetensors"])
+
+
+STATE_FILES = ("train_state.json", "model.safetensors", "optimizer.bin", "scheduler.bin", "random_states_0.pkl")
+
+
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_a_state_is_on_the_disk_before_it_has_its_name(facts: Facts, epoch: int) -> None:
+    """Power may be lost between any two writes: every file and the folder are synced, then it is renamed."""
+    done = [tuple(each) for each in facts["power_loss"]["done"]]
+    named = done.index(("rename", f"output/t-{epoch:06d}-state"))
+    part = f"output/.t-{epoch:06d}-state.part"
+    assert {("sync", f"{part}/{name}") for name in STATE_FILES} <= set(done[:named])
+    assert done.index(("sync", part)) > max(done.index(("sync", f"{part}/{name}")) for name in STATE_FILES)
+    assert done.index(("sync", part)) < named
+
+
+def test_the_old_state_goes_when_the_new_one_s_name_is_on_the_disk(facts: Facts) -> None:
+    """With one state kept there is always one that a loss of power leaves whole."""
+    done = [tuple(each) for each in facts["power_loss"]["done"]]
+    named = done.index(("rename", "output/t-000002-state"))
+    synced = done.index(("sync", "output"), named)
+    assert synced < done.index(("remove", "output/t-000001-state"), named)
+
+
+def test_a_lora_is_on_the_disk_before_it_has_its_name(facts: Facts) -> None:
+    """Its bytes are synced under the temporary name."""
+    done = [tuple(each) for each in facts["power_loss"]["done"]]
+    for name in ("t-000001.safetensors", "t-000002.safetensors", "t.safetensors"):
+        assert done.index(("sync", f"output/.{name}.part")) < done.index(("rename", f"output/{name}"))

@@ -110,6 +110,31 @@ def test_a_bad_lora_is_refused(tmp_path: Path, value: float, steps: int, expecte
         check_staged(staged, steps=10)
 
 
+def test_a_lora_whose_bytes_never_reached_the_disk_is_refused(tmp_path: Path) -> None:
+    """A lora_down of zeros alone is what a loss of power leaves; a lora_up may begin with them."""
+    file = tmp_path / "t.safetensors"
+    tensors = {"a.lora_down.weight": np.zeros((2, 2), "float16"), "a.lora_up.weight": np.zeros((2, 2), "float16")}
+    save_file(tensors, str(file), {"ss_steps": "10"})
+    with pytest.raises(BadResultError, match="1 of 2 tensors hold nothing but zeros"):
+        check_staged(Staged(file, 1))
+
+
+def test_a_published_lora_is_on_the_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """sd-scripts does not sync what it saves: that is done before the link."""
+    (staged,) = staged_loras(lora(tmp_path / "run/t.safetensors").parent, "t", last_epoch=1)
+    synced: list[tuple[Path, bool]] = []
+
+    def note(opened: int) -> None:
+        published = (tmp_path / "output/t-01.safetensors").exists()
+        synced.append((Path(f"/proc/self/fd/{opened}").readlink(), published))
+
+    monkeypatch.setattr("os.fsync", note)
+    publish([(staged, check_staged(staged))], tmp_path / "output", name="t", run_id="r")
+    assert synced == [(staged.path, False)]
+
+
 def test_a_lora_without_tensors_is_refused(tmp_path: Path) -> None:
     """An empty file of the right format is no LoRA."""
     save_file({}, str(tmp_path / "t.safetensors"), {"ss_steps": "10"})

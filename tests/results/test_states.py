@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from kohya_wrap.results.states import find_states, is_whole
+from kohya_wrap.results.states import find_states, is_whole, settle_state
 
 FILES = ("train_state.json", "model.safetensors", "optimizer.bin", "scheduler.bin", "random_states_0.pkl")
 
@@ -74,3 +74,24 @@ def test_a_file_with_other_bytes_inside_is_seen_by_its_checksum(tmp_path: Path) 
     data[100:200] = bytes(100)
     path.write_bytes(data)
     assert not is_whole(state)
+
+
+def test_weights_that_never_reached_the_disk_are_none(tmp_path: Path) -> None:
+    """Power loss can leave the header, and zeros of the right length behind it."""
+    state = make_state(tmp_path, "000001")
+    weights = {"a.lora_down.weight": np.ones((4, 8), np.float32), "a.lora_up.weight": np.zeros((8, 4), np.float32)}
+    save_file(weights, str(state / "model.safetensors"))
+    assert is_whole(state)
+    weights["a.lora_down.weight"] = np.zeros((4, 8), np.float32)
+    save_file(weights, str(state / "model.safetensors"))
+    assert not is_whole(state)
+
+
+def test_a_state_is_settled_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every file, the folder, and its name in the folder above; one that is gone meanwhile is no error."""
+    state = make_state(tmp_path, "000001")
+    synced: list[Path] = []
+    monkeypatch.setattr("os.fsync", lambda opened: synced.append(Path(f"/proc/self/fd/{opened}").readlink()))
+    settle_state(state)
+    assert set(synced) == {*(state / name for name in FILES), state, tmp_path}
+    settle_state(tmp_path / "gone-state")

@@ -25,8 +25,8 @@ def save_state(folder: Path, training: Training, *, epoch: int, step: int) -> No
     torch.save(training.optimizer.state_dict(), part / "optimizer.bin")
     torch.save(training.schedule.state_dict(), part / "scheduler.bin")
     torch.save({"torch": torch.get_rng_state()}, part / "random_states_0.pkl")
-    for file in part.iterdir():
-        _settle(file)
+    for path in (*part.iterdir(), part):
+        _settle(path)
     shutil.rmtree(folder, ignore_errors=True)
     part.replace(folder)
     _settle(folder.parent)

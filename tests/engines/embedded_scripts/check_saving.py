@@ -2,10 +2,14 @@
 
 import hashlib
 import json
+import os
+import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import keeping
 import saving
 import torch
 from material import World
@@ -59,3 +63,26 @@ def check_half_a_file(world: World) -> Any:
     saving.save_lora(file, tensors, {"ss_clip_skip": "1"}, steps=1, epoch=1, title="t")
     found["good"] = [path.name for path in folder.iterdir()]
     return json.loads(json.dumps(found))
+
+
+def check_power_loss(world: World) -> Any:
+    """What is synced, renamed and removed, in order, in a training of two epochs that keeps one state."""
+    done: list[tuple[str, str]] = []
+
+    def noted(what: str, act: Callable[..., Any], name: Callable[[Any], str]) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:
+            done.append((what, name(arguments[-1] if what == "rename" else arguments[0])))
+            return act(*arguments, **options)
+
+        return call
+
+    fsync, replace, rmtree = os.fsync, os.replace, shutil.rmtree
+    os.fsync = noted("sync", fsync, lambda descriptor: str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+    os.replace = noted("rename", replace, str)
+    keeping.shutil.rmtree = noted("remove", rmtree, str)
+    try:
+        states = {"save_state": True, "save_last_n_epochs_state": 1, "save_every_n_epochs": 1}
+        run = world.train("power-loss", max_train_epochs=3, **states)
+    finally:
+        os.fsync, os.replace, keeping.shutil.rmtree = fsync, replace, rmtree
+    return {"done": [(what, str(Path(name).relative_to(run.folder.parent))) for what, name in done], "code": run.code}
