@@ -44,6 +44,15 @@ def test_dedupe_says_what_went_and_undo_brings_it_back(root: Path) -> None:
     assert names(root) == before
 
 
+def test_a_file_is_no_dataset(root: Path) -> None:
+    """A picture's path is not taken for the sub-folder of a new project."""
+    (root / "a.png").write_bytes(b"")
+    done = run(root, "scan", "Loras/p/dataset/a.png")
+    assert (done.returncode, "is a file, no dataset" in done.stderr) == (11, True)
+    assert run(root, "add", "a.png", "Loras/p/dataset").returncode == 11
+    assert not (root / "Loras/a.png").exists()
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

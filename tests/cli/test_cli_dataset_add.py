@@ -50,7 +50,7 @@ def test_a_picture_by_its_address(tmp_path: Path, server: str) -> None:
     digest = sha256_file(tmp_path / "served/a.png")
     done = add(tmp_path, f"{server}/a.png#sha256={digest}")
     assert done.returncode == 0, done.stderr
-    assert "1 pictures with 0 captions" in done.stdout
+    assert f"1 picture with 0 captions for {tmp_path / 'Loras/p/dataset'}\n1 new file (step 1; " in done.stdout
     assert sha256_file(tmp_path / "Loras/p/dataset/a.png") == digest
 
 

@@ -62,6 +62,6 @@ def test_by_the_command_line(place: DatasetPlace, tmp_path: Path) -> None:
     said = subprocess.run([*command, str(tmp_path / "tagger")], capture_output=True, text=True, check=False)
     assert said.returncode == 0, said.stderr
     assert "tagger on CPU" in said.stdout
-    assert "1 groups of alike ones" in said.stdout
+    assert "1 group of alike ones" in said.stdout
     said = subprocess.run([*command, "x", "--embeddings", "e.npz"], capture_output=True, text=True, check=False)
     assert said.returncode == 11

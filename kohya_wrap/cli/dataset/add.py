@@ -6,7 +6,7 @@ import typer
 
 from kohya_wrap.cli.dataset.bar import bar
 from kohya_wrap.cli.dataset.fetching import fetch_url
-from kohya_wrap.cli.dataset.options import DryRun, Extension, Place, find_place, print_step
+from kohya_wrap.cli.dataset.options import DryRun, Extension, Place, counted, find_place, print_step
 from kohya_wrap.cli.options import Root
 from kohya_wrap.dataset.findings import shown
 from kohya_wrap.dataset.verbs import add as verb
@@ -36,8 +36,9 @@ def add(  # noqa: PLR0913, PLR0917 - one line for each option of the verb
     options = verb.AddOptions(sha256, keep_folders, caption_extension)
     with bar() as report:
         done = verb.add(place, sources, options, fetch=fetch_url, dry_run=dry_run, report=report)
-    same = f", {len(done.same)} were there already" if done.same else ""
-    typer.echo(f"{done.pictures} pictures with {done.captions} captions{same}")
+    same = f"; {len(done.same)} were there already" if done.same else ""
+    what = f"{counted(done.pictures, 'pictures')} with {counted(done.captions, 'captions')}"
+    typer.echo(f"{what} for {shown(str(place.folder))}{same}")
     for old, new in done.renamed[:_SHOWN]:
         typer.echo(shown(f"  {old} is {new}: another picture has its name"))
     if len(done.renamed) > _SHOWN:

@@ -7,7 +7,7 @@ import typer
 
 from kohya_wrap.cli.dataset.bar import bar
 from kohya_wrap.cli.dataset.fetching import fetch_repo_file
-from kohya_wrap.cli.dataset.options import DryRun, Extension, Place, Recursive, find_place, print_step
+from kohya_wrap.cli.dataset.options import DryRun, Extension, Place, Recursive, counted, find_place, print_step
 from kohya_wrap.cli.options import Root, ending_with
 from kohya_wrap.dataset.findings import shown
 from kohya_wrap.dataset.taggers import open_taggers
@@ -89,7 +89,8 @@ def _bits(threshold: float | None) -> int:
 
 def _print(done: Deduped, folder: Path) -> None:
     kept = done.pictures - len(done.spares)
-    typer.echo(f"{done.pictures} pictures, {len(done.groups)} groups of alike ones, {kept} pictures kept")
+    groups = f"{counted(len(done.groups), 'groups')} of alike ones"
+    typer.echo(f"{counted(done.pictures, 'pictures')}, {groups}, {kept} kept")
     for group in done.groups[:_SHOWN]:
         others = ", ".join(f"{spare.path.relative_to(folder)} ({spare})" for spare in group.spares[:3])
         more = f" and {len(group.spares) - 3} more" if len(group.spares) > 3 else ""

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from kohya_wrap.dataset.history import DatasetPlace, Step, place_of
+from kohya_wrap.errors import DatasetError
 
 Place = Annotated[
     str, typer.Argument(help="A project's name (NAME or NAME/SUB), or any folder of pictures.", metavar="DATASET")
@@ -17,12 +18,21 @@ _WORDS = {"created": "new", "replaced": "changed", "aside": "set aside"}
 
 
 def find_place(text: str, root: Path | None) -> DatasetPlace:
-    """Find the dataset that was named, below `root` or the current folder."""
-    return place_of(text, root=root or Path.cwd())
+    """Find the dataset that was named, below `root` or the current folder. Raises DatasetError for a file."""
+    above = root or Path.cwd()
+    if (above / Path(text).expanduser()).is_file():
+        raise DatasetError("is a file, no dataset", where=text, todo="name its folder, or a project")
+    return place_of(text, root=above)
+
+
+def counted(count: int, things: str) -> str:
+    """Give a count with what is counted: "1 file", "2 files"."""
+    return f"{count} {things.removesuffix('s') if count == 1 else things}"
 
 
 def print_step(step: Step, files: str = "files") -> None:
     """Say in one line what a step did, or would do, and how to take it back."""
+    files = files.removesuffix("s") if sum(step.counts.values()) == 1 else files
     parts = [f"{count} {_WORDS[kind]}" for kind, count in step.counts.items() if count]
     if not parts:
         typer.echo("nothing to change")
