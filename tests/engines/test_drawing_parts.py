@@ -251,14 +251,14 @@ def test_another_vae_takes_the_place_of_the_bases(facts: Facts) -> None:
 @pytest.mark.parametrize(
     ("file", "said"),
     [
-        ("xl", "this single file is no Stable Diffusion 1.x or 2.x"),
-        ("lora", "this single file is no Stable Diffusion 1.x or 2.x"),
+        ("refiner", "this single file is no Stable Diffusion 1.x, 2.x or XL"),
+        ("lora", "this single file is no Stable Diffusion 1.x, 2.x or XL"),
         ("headless", "its UNet2DConditionModel lacks 686 of its weights"),
         ("cut", "the base model is not a whole .safetensors file"),
         ("vae", "its AutoencoderKL lacks 248 of its weights"),
-        ("folder", "this is no Stable Diffusion 1.x or 2.x: it lacks unet/config.json"),
+        ("folder", "this is no Stable Diffusion 1.x, 2.x or XL: it lacks unet/config.json"),
     ],
 )
 def test_a_base_model_that_is_none_is_told(facts: Facts, file: str, said: str) -> None:
-    """SDXL, a LoRA, a part of a checkpoint, a file cut short, a LoRA as the VAE, an empty folder."""
+    """SDXL's refiner, a LoRA, a part of a checkpoint, a file cut short, a LoRA as the VAE, an empty folder."""
     assert facts["not_a_base"][file].startswith(said)

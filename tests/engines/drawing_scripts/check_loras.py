@@ -8,6 +8,7 @@ from base import Base, load_base
 from lines import Refused
 from lora import Loras
 from lora import check_files as broken_files
+from modules import modules_of
 from safetensors.torch import save_file
 
 RESNET, ATTENTION = "lora_unet_down_blocks_0_resnets_0_conv1", "lora_unet_mid_block_attentions_0_transformer_blocks_0"
@@ -37,18 +38,18 @@ def _weight(base: Base, name: str) -> torch.Tensor:
     return {
         RESNET: base.unet.down_blocks[0].resnets[0].conv1,
         f"{ATTENTION}_attn1_to_q": base.unet.mid_block.attentions[0].transformer_blocks[0].attn1.to_q,
-        TEXT: base.text_encoder.text_model.encoder.layers[1].self_attn.q_proj,
+        TEXT: base.texts[0].model.text_model.encoder.layers[1].self_attn.q_proj,
     }[name].weight
 
 
 def _all(base: Base) -> list[torch.Tensor]:
-    return [each.clone() for part in (base.unet, base.text_encoder) for each in part.parameters()]
+    return [each.clone() for part in (base.unet, base.texts[0].model) for each in part.parameters()]
 
 
 def _updates(work: Path, tensors: dict[str, torch.Tensor], name: str, weight: float) -> torch.Tensor:
     base = _base(work)
     before = _weight(base, name).clone()
-    Loras(base.unet, base.text_encoder).apply([(_saved(work, "lora.safetensors", tensors), weight)])
+    Loras(modules_of(base)).apply([(_saved(work, "lora.safetensors", tensors), weight)])
     return _weight(base, name) - before
 
 
@@ -88,7 +89,7 @@ def check_forward(work: Path) -> dict:
     down, up, given = _random(2, 32, 3, 3), _random(32, 2, 1, 1), _random(1, 32, 8, 8)
     layer = base.unet.down_blocks[0].resnets[0].conv1
     aside = layer(given) + torch.conv2d(torch.conv2d(given, down, padding=1), up) * 0.7 * 4 / 2
-    loras = Loras(base.unet, base.text_encoder)
+    loras = Loras(modules_of(base))
     loras.apply([(_saved(work, "conv.safetensors", _pair(RESNET, down, up, 4.0)), 0.7)])
     return {"difference": float((layer(given) - aside).abs().max()), "size": float(aside.abs().max())}
 
@@ -97,7 +98,7 @@ def check_restored(work: Path) -> dict:
     """Whether all weights are the same, bit by bit, after two LoRAs together, one alone, and none."""
     base = _base(work)
     before = _all(base)
-    loras = Loras(base.unet, base.text_encoder)
+    loras = Loras(modules_of(base))
     first = _saved(work, "first.safetensors", _pair(TEXT, _random(2, 32), _random(32, 2), 1.0))
     second = _saved(work, "second.safetensors", _pair(TEXT, _random(4, 32), _random(32, 4), 1.0))
     loras.apply([(first, 1.0), (second, -0.3)])
@@ -117,7 +118,7 @@ def check_rounding(work: Path) -> dict:
     """In fp16 each weight is rounded once, and the original comes back."""
     base = load_base({**JOB, "base": str(work / "base")}, "cpu", torch.float16)
     before, update = _weight(base, TEXT).clone(), _random(32, 2) @ _random(2, 32)
-    loras = Loras(base.unet, base.text_encoder)
+    loras = Loras(modules_of(base))
     loras.apply([(_saved(work, "half.safetensors", _pair(TEXT, _random(2, 32), _random(32, 2), 2.0)), 1.0)])
     exact = torch.equal(_weight(base, TEXT), (before.float() + update).half())
     loras.restore()
@@ -127,7 +128,7 @@ def check_rounding(work: Path) -> dict:
 def check_problems(work: Path) -> dict:
     """What is said of LoRAs that cannot be drawn."""
     base = _base(work)
-    loras, fine = Loras(base.unet, base.text_encoder), _pair(TEXT, _random(2, 32), _random(32, 2), 1.0)
+    loras, fine = Loras(modules_of(base)), _pair(TEXT, _random(2, 32), _random(32, 2), 1.0)
     cases = {
         "fine": fine,
         "sdxl": _pair("lora_te1_text_model_encoder_layers_0_mlp_fc1", _random(2, 32), _random(64, 2), 1.0),
@@ -149,7 +150,7 @@ def check_not_finite(work: Path) -> list[str]:
     base = _base(work)
     path = _saved(work, "nan.safetensors", _pair(TEXT, torch.full((2, 32), torch.nan), _random(32, 2), 1.0))
     try:
-        Loras(base.unet, base.text_encoder).apply([(path, 1.0)])
+        Loras(modules_of(base)).apply([(path, 1.0)])
     except Refused as refused:
         return [refused.problems[0][0], Path(refused.problems[0][1]).name]
     return []

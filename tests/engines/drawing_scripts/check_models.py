@@ -9,6 +9,7 @@ from base import _alphas, load_base
 from denoising import Denoiser, Guidance
 from draw import what_ran_out
 from drawing import Drawing
+from encoders import Text
 from lines import Refused
 from pixels import decode
 from safetensors.torch import save_file
@@ -55,7 +56,7 @@ def check_prediction(_: Path) -> dict:
     picture, found = torch.linspace(-1, 1, 16).reshape(1, 1, 4, 4), {}
     for v in (False, True):
         base = SimpleNamespace(unet=_Knows(picture, v=v), noise=NOISE, predicts_v=v)
-        guidance = Guidance([torch.zeros(1, 1, 1)], [torch.ones(1, 1, 1)], 7.0)
+        guidance = Guidance([Text(torch.zeros(1, 1, 1))], [Text(torch.ones(1, 1, 1))], 7.0)
         x = picture + 3.0 * torch.randn(picture.shape, generator=torch.Generator().manual_seed(1))
         found["v" if v else "noise"] = float((Denoiser(base, guidance, [3.0, 0.0])(x, 3.0) - picture).abs().max())
     return found
@@ -64,8 +65,8 @@ def check_prediction(_: Path) -> dict:
 def check_guidance(_: Path) -> dict:
     """What the U-Net is told, step by step: both prompts at once, one after the other, or one alone."""
     picture, found = torch.zeros(1, 1, 4, 4), {}
-    texts = [torch.full((1, 1, 1), float(number)) for number in (1, 2)]
-    longer, no = [torch.full((1, 2, 1), 5.0)] * 2, [torch.zeros(1, 1, 1)] * 2
+    texts = [Text(torch.full((1, 1, 1), float(number))) for number in (1, 2)]
+    longer, no = [Text(torch.full((1, 2, 1), 5.0))] * 2, [Text(torch.zeros(1, 1, 1))] * 2
     for name, unwanted, scale in (("both", no, 7.0), ("apart", longer, 7.0), ("alone", [], 1.0)):
         base = SimpleNamespace(unet=_Knows(picture, v=False), noise=NOISE, predicts_v=False)
         denoiser = Denoiser(base, Guidance(texts, unwanted, scale), [3.0, 1.0, 0.0])
@@ -104,14 +105,14 @@ def check_half(work: Path) -> dict:
 
 
 def check_not_a_base(work: Path) -> dict:
-    """What is said of files that are no Stable Diffusion 1.x or 2.x."""
-    save_file({PROBE: torch.zeros(2, 2048)}, work / "xl.safetensors")
-    save_file({PROBE: torch.zeros(320, 768)}, work / "headless.safetensors")
+    """What is said of files that are no Stable Diffusion."""
+    save_file({PROBE: torch.zeros(2, 1280)}, work / "refiner.safetensors")
+    save_file({PROBE: torch.zeros(640, 768)}, work / "headless.safetensors")
     save_file({"lora_unet_x.alpha": torch.zeros(1)}, work / "lora.safetensors")
     (work / "cut.safetensors").write_bytes((work / "lora.safetensors").read_bytes()[:-2])
     (work / "empty").mkdir()
     found = {}
-    for name in ("xl", "headless", "lora", "cut"):
+    for name in ("refiner", "headless", "lora", "cut"):
         found[name] = _said(lambda name=name: load_single_file(work / f"{name}.safetensors", torch.float32))
     found["vae"] = _said(lambda: load_vae_file(work / "lora.safetensors", torch.float32))
     found["folder"] = _said(lambda: load_base({**JOB, "base": str(work / "empty")}, "cpu", torch.float32))

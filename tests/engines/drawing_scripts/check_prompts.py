@@ -18,11 +18,11 @@ def _base(work: Path) -> Base:
 
 
 def _prompts(base: Base, **embeddings: Path) -> Prompts:
-    return Prompts(base.tokenizer, base.text_encoder, embeddings)
+    return Prompts(base.tokenizer, base.texts, embeddings)
 
 
 def _encoded(prompts: Prompts, text: str, clip_skip: int = 1, notes: list[str] | None = None) -> torch.Tensor:
-    return prompts.encode(text, clip_skip=clip_skip, steps=1, notes=[] if notes is None else notes)[0]
+    return prompts.encode(text, clip_skip=clip_skip, steps=1, notes=[] if notes is None else notes)[0].hidden
 
 
 def _difference(first: torch.Tensor, second: torch.Tensor) -> float:
@@ -32,14 +32,14 @@ def _difference(first: torch.Tensor, second: torch.Tensor) -> float:
 def _plain(base: Base, text: str) -> torch.Tensor:
     """Give what transformers makes of a text that fits into one window."""
     ids = base.tokenizer(text, padding="max_length", max_length=77, return_tensors="pt").input_ids
-    return base.text_encoder(ids, output_hidden_states=True)
+    return base.texts[0].model(ids, output_hidden_states=True)
 
 
 def check_plain(work: Path) -> dict:
     """How far a short prompt is from what transformers itself makes of it, by clip skip."""
     base = _base(work)
     said, prompts = _plain(base, "a wolf, red"), _prompts(base)
-    normed = base.text_encoder.text_model.final_layer_norm(said.hidden_states[-2])
+    normed = base.texts[0].model.text_model.final_layer_norm(said.hidden_states[-2])
     return {
         "first": _difference(_encoded(prompts, "a wolf, red"), said.last_hidden_state),
         "second": _difference(_encoded(prompts, "a wolf, red", 2), normed),
@@ -53,7 +53,7 @@ def check_weights(work: Path) -> dict:
     weights = torch.ones(77)
     weights[3:5] = 1.5  # start, a, b: then c, d
     for name, bias in (("without", 0.0), ("mean", -0.1)):
-        torch.nn.init.constant_(base.text_encoder.text_model.final_layer_norm.bias, bias)
+        torch.nn.init.constant_(base.texts[0].model.text_model.final_layer_norm.bias, bias)
         said = _plain(base, "ab cd").last_hidden_state
         heavy = said * weights[None, :, None]
         expected = heavy * said.mean() / heavy.mean() if bias else heavy
@@ -81,14 +81,14 @@ def check_editing(work: Path) -> list[float]:
     prompts = _prompts(_base(work))
     steps = prompts.encode("[ab:cd:0.5]", clip_skip=1, steps=4, notes=[])
     meant = [_encoded(prompts, text) for text in ("ab", "ab", "cd", "cd")]
-    return [_difference(first, second) for first, second in zip(steps, meant, strict=True)]
+    return [_difference(first.hidden, second) for first, second in zip(steps, meant, strict=True)]
 
 
 def check_embeddings(work: Path) -> dict:
     """An embedding with the vectors of "xy" reads as "xy"; a pickle and a wrong width are told."""
     base = _base(work)
     ids = base.tokenizer("xy", add_special_tokens=False).input_ids
-    vectors = base.text_encoder.get_input_embeddings().weight[ids].clone()
+    vectors = base.texts[0].model.get_input_embeddings().weight[ids].clone()
     save_file({"emb_params": vectors}, work / "qq.safetensors")
     save_file({"emb_params": torch.zeros(2, 768)}, work / "wide.safetensors")
     (work / "bad.pt").write_bytes(b"")

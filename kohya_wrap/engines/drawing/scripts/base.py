@@ -8,22 +8,24 @@ from typing import Any
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from encoders import TextEncoder
+from families import SD15, SDXL, Family, TextKind
 from lines import Refused
-from sigmas import Noise
+from sigmas import Noise, zero_snr
 from single_file import load_single_file, load_vae_file
-from transformers.models.clip.modeling_clip import CLIPTextModel
+from transformers.models.clip.modeling_clip import CLIPTextModel, CLIPTextModelWithProjection
 from transformers.models.clip.tokenization_clip import CLIPTokenizer
 
 PARTS = ("unet/config.json", "vae/config.json", "text_encoder/config.json", "tokenizer")
-TOKENIZERS = {"sd15": "openai_clip-vit-large-patch14", "sd2": "stabilityai_stable-diffusion-2"}
 
 
 @dataclass
 class Base:
     """The parts of a Stable Diffusion model. `predicts_v`: the U-Net guesses v and not the noise."""
 
+    family: Family
     tokenizer: CLIPTokenizer
-    text_encoder: CLIPTextModel
+    texts: tuple[TextEncoder, ...]
     unet: UNet2DConditionModel
     vae: AutoencoderKL
     noise: Noise
@@ -35,29 +37,40 @@ def load_base(job: dict[str, Any], device: str, dtype: torch.dtype) -> Base:
     path = Path(job["base"])
     base = _load_folder(path, dtype) if path.is_dir() else _load_file(path, job["tokenizers"], dtype)
     if job["vae"]:
-        base.vae = _load_vae(Path(job["vae"]), dtype)
+        base.vae = _load_vae(Path(job["vae"]), dtype, base.family)
     if job["v_prediction"] is not None:
         base.predicts_v = job["v_prediction"]
-    for part in (base.unet, base.vae, base.text_encoder):
+    if job.get("zero_terminal_snr"):
+        base.noise = Noise(zero_snr(_alphas({})))
+    for part in (base.unet, base.vae, *(text.model for text in base.texts)):
         part.requires_grad_(requires_grad=False)
         part.eval().to(device)
     return base
 
 
 def _load_folder(folder: Path, dtype: torch.dtype) -> Base:
-    missing = [part for part in PARTS if not (folder / part).exists()]
-    if missing or (folder / "text_encoder_2").exists():
-        what = f"it lacks {missing[0]}" if missing else "it has two text encoders, as SDXL has"
-        raise Refused((f"this is no Stable Diffusion 1.x or 2.x: {what}", str(folder), "give another base model"))
+    family = SDXL if (folder / "text_encoder_2").exists() else SD15
+    texts = [f"{kind.folder}/config.json" for kind in family.texts]
+    missing = [part for part in (*PARTS, *texts) if not (folder / part).exists()]
+    if missing:
+        what = f"this is no Stable Diffusion 1.x, 2.x or XL: it lacks {missing[0]}"
+        raise Refused((what, str(folder), "give another base model"))
     settings = _read_json(folder / "scheduler" / "scheduler_config.json")
+    alphas = _alphas(settings)
     return Base(
+        family=family,
         tokenizer=CLIPTokenizer.from_pretrained(str(folder / "tokenizer"), local_files_only=True),
-        text_encoder=_pretrained(CLIPTextModel, folder / "text_encoder", dtype),
+        texts=tuple(_pretrained_text(kind, folder, dtype) for kind in family.texts),
         unet=_pretrained(UNet2DConditionModel, folder / "unet", dtype),
-        vae=_pretrained(AutoencoderKL, folder / "vae", dtype),
-        noise=Noise(_alphas(settings)),
+        vae=_load_vae(folder / "vae", dtype, family),
+        noise=Noise(zero_snr(alphas) if settings.get("rescale_betas_zero_snr") else alphas),
         predicts_v=settings.get("prediction_type") == "v_prediction",
     )
+
+
+def _pretrained_text(kind: TextKind, folder: Path, dtype: torch.dtype) -> TextEncoder:
+    model = CLIPTextModelWithProjection if kind.pooled else CLIPTextModel
+    return TextEncoder(kind, _pretrained(model, folder / kind.folder, dtype))
 
 
 def _pretrained(kind: type, folder: Path, dtype: torch.dtype) -> Any:
@@ -66,23 +79,26 @@ def _pretrained(kind: type, folder: Path, dtype: torch.dtype) -> Any:
 
 def _load_file(path: Path, tokenizers: str | None, dtype: torch.dtype) -> Base:
     parts = load_single_file(path, dtype)
-    folder = Path(tokenizers or "") / TOKENIZERS[parts.family]
+    folder = Path(tokenizers or "") / parts.family.tokenizer
     if not tokenizers or not folder.is_dir():
-        what = f"the tokenizer {TOKENIZERS[parts.family]}, which a single file does not hold, is not there"
+        what = f"the tokenizer {parts.family.tokenizer}, which a single file does not hold, is not there"
         raise Refused((what, str(folder) if tokenizers else "", "fetch the tokenizers first"))
+    alphas = _alphas({})
     return Base(
+        family=parts.family,
         tokenizer=CLIPTokenizer.from_pretrained(str(folder), local_files_only=True),
-        text_encoder=parts.text_encoder,
+        texts=parts.texts,
         unet=parts.unet,
         vae=parts.vae,
-        noise=Noise(_alphas({})),
-        predicts_v=parts.family == "sd2",
+        noise=Noise(zero_snr(alphas) if "ztsnr" in parts.marked else alphas),
+        predicts_v=parts.family.predicts_v or "v_pred" in parts.marked,
     )
 
 
-def _load_vae(path: Path, dtype: torch.dtype) -> AutoencoderKL:
+def _load_vae(path: Path, dtype: torch.dtype, family: Family) -> AutoencoderKL:
+    dtype = dtype if family.half_vae else torch.float32
     if not path.is_dir():
-        return load_vae_file(path, dtype)
+        return load_vae_file(path, dtype, family)
     folder = path if (path / "config.json").is_file() else path / "vae"
     return _pretrained(AutoencoderKL, folder, dtype)
 

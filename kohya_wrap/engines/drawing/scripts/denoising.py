@@ -5,16 +5,18 @@ from dataclasses import dataclass
 
 import torch
 from base import Base
+from encoders import Text
 from lines import Refused
 
 
 @dataclass(frozen=True)
 class Guidance:
-    """Encoded prompts, 1 x tokens x width for each step. `unwanted` empty: there is no guidance, and no scale."""
+    """Encoded prompts for each step. `unwanted` empty: there is no guidance, and no scale. `size`: height and width."""
 
-    wanted: Sequence[torch.Tensor]
-    unwanted: Sequence[torch.Tensor]
+    wanted: Sequence[Text]
+    unwanted: Sequence[Text]
     scale: float
+    size: tuple[int, int] = (0, 0)
 
 
 class Denoiser:
@@ -45,15 +47,28 @@ class Denoiser:
         if not texts.unwanted:
             return self._asked(x, when, wanted)
         unwanted = texts.unwanted[min(place, len(texts.unwanted) - 1)]
-        if wanted.shape == unwanted.shape:
-            away, toward = self._asked(torch.cat([x, x]), when, torch.cat([unwanted, wanted])).chunk(2)
+        if wanted.hidden.shape == unwanted.hidden.shape:
+            away, toward = self._asked(torch.cat([x, x]), when, _both(unwanted, wanted)).chunk(2)
         else:
             # Prompts of other lengths: one after the other, as A1111 does.
             away, toward = (self._asked(x, when, each) for each in (unwanted, wanted))
         return away + texts.scale * (toward - away)
 
-    def _asked(self, x: torch.Tensor, when: float, text: torch.Tensor) -> torch.Tensor:
+    def _asked(self, x: torch.Tensor, when: float, text: Text) -> torch.Tensor:
         unet = self._base.unet
         step = torch.tensor(when, dtype=torch.float32, device=x.device)
-        given, text = x.to(unet.dtype), text.to(unet.dtype)
-        return unet(given, step, encoder_hidden_states=text, return_dict=False)[0].to(x.dtype)
+        given, hidden = x.to(unet.dtype), text.hidden.to(unet.dtype)
+        known = {"encoder_hidden_states": hidden, "added_cond_kwargs": self._added(text, unet.dtype)}
+        return unet(given, step, **known, return_dict=False)[0].to(x.dtype)
+
+    def _added(self, text: Text, dtype: torch.dtype) -> dict[str, torch.Tensor]:
+        """Give what SDXL is told beside the prompt: its summary, the original size, no crop, the size to draw."""
+        if text.pooled is None:
+            return {}
+        size = torch.tensor([[*self._guidance.size, 0, 0, *self._guidance.size]], device=text.pooled.device)
+        return {"text_embeds": text.pooled.to(dtype), "time_ids": size.repeat(len(text.pooled), 1).to(dtype)}
+
+
+def _both(first: Text, second: Text) -> Text:
+    pooled = None if first.pooled is None or second.pooled is None else torch.cat([first.pooled, second.pooled])
+    return Text(torch.cat([first.hidden, second.hidden]), pooled)

@@ -5,9 +5,11 @@ from typing import Any
 
 import torch
 from base import load_base
+from beside import LorasBeside
 from conditioning import Prompts
 from denoising import Denoiser, Guidance
 from lora import Loras
+from modules import modules_of
 from names import find_sampler, find_schedule
 from pixels import decode, write_png
 from samplers import SAMPLE
@@ -25,9 +27,10 @@ class Drawing:
         usual = "fp32" if self._device == "cpu" else "fp16"
         dtype = {"fp16": torch.float16, "fp32": torch.float32}[job["precision"] or usual]
         self._base = load_base(job, self._device, dtype)
-        self.loras = Loras(self._base.unet, self._base.text_encoder)
+        kind = LorasBeside if self._base.family.loras_beside else Loras
+        self.loras = kind(modules_of(self._base))
         embeddings = {name: Path(path) for name, path in job["embeddings"].items()}
-        self._prompts = Prompts(self._base.tokenizer, self._base.text_encoder, embeddings)
+        self._prompts = Prompts(self._base.tokenizer, self._base.texts, embeddings)
 
     def draw(self, picture: dict[str, Any]) -> list[str]:
         """Draw a picture to its target and give what was left out. Raises Refused or OSError."""
@@ -41,7 +44,9 @@ class Drawing:
         scale, how = picture["cfg_scale"], {"clip_skip": picture["clip_skip"], "steps": picture["steps"]}
         wanted = self._prompts.encode(picture["prompt"], **how, notes=notes)
         unwanted = self._prompts.encode(picture["negative_prompt"], **how, notes=notes) if scale != 1 else ()
-        return Guidance(wanted, unwanted, scale)
+        if self._base.family.zero_empty and not picture["negative_prompt"]:
+            unwanted = [each.zeros() for each in unwanted]
+        return Guidance(wanted, unwanted, scale, (picture["height"], picture["width"]))
 
     def _sample(self, picture: dict[str, Any], guidance: Guidance, notes: list[str]) -> torch.Tensor:
         """Give latents. All noise comes from one generator on the CPU, so that every device draws the same."""

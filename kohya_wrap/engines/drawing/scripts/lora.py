@@ -19,7 +19,8 @@ LOHA = frozenset(f"hada_{part}" for part in ("w1_a", "w1_b", "w2_a", "w2_b", "t1
 OTHERS = {"lokr_": "LoKr", "dora_": "DoRA", "oft_": "OFT", "on_input": "(IA)^3", "diff": "full differences",
           "a1.": "GLoRA", "w_norm": "trained norms", "b_norm": "trained norms"}  # fmt: skip
 """How parameters begin that are known and not drawn -> what they are."""
-OTHER_FAMILIES = (("lora_te1_", "SDXL"), ("lora_te2_", "SDXL"), ("lora_unet_double_blocks", "Flux"),
+OTHER_FAMILIES = (("lora_te1_", "SDXL"), ("lora_te2_", "SDXL"), ("lora_unet_input_blocks", "SDXL"),
+                  ("lora_te_", "Stable Diffusion 1.x or 2.x"), ("lora_unet_double_blocks", "Flux"),
                   ("lora_unet_joint_blocks", "SD 3"))  # fmt: skip
 
 Tensors = Mapping[str, torch.Tensor]
@@ -27,10 +28,10 @@ Wanted = Sequence[tuple[Path, float]]
 
 
 class Loras:
-    """The modules of a U-Net and a text encoder by kohya's names, and what is added to them just now."""
+    """The modules of a base model by kohya's names, and what is added to them just now."""
 
-    def __init__(self, unet: nn.Module, text_encoder: nn.Module) -> None:
-        self._modules = {**_named("lora_unet_", unet), **_named("lora_te_", text_encoder)}
+    def __init__(self, modules: Mapping[str, nn.Module]) -> None:
+        self._modules = modules
         self._originals: dict[str, torch.Tensor] = {}
         self._applied: Wanted | None = ()
 
@@ -48,7 +49,7 @@ class Loras:
         strangers = [name for name in modules if name not in self._modules]
         if strangers:
             family = next(
-                (family for start, family in OTHER_FAMILIES for name in modules if name.startswith(start)), ""
+                (family for start, family in OTHER_FAMILIES for name in strangers if name.startswith(start)), ""
             )
             of = f"a LoRA of {family}" if family else "a LoRA of another family"
             what = f"this is {of}: {len(strangers)} of its {len(modules)} modules are not in the base model"
@@ -64,7 +65,7 @@ class Loras:
         """Make the weights the original ones with these LoRAs added, each (file, weight). Raises Refused."""
         if tuple(wanted) == self._applied:
             return
-        files = [(path, _by_module(_load(path)), weight) for path, weight in wanted]
+        files = files_of(wanted)
         self._applied = None
         names = dict.fromkeys(name for _, modules, _ in files for name in modules)
         self._restore([name for name in self._originals if name not in names])
@@ -107,10 +108,15 @@ def check_files(paths: Sequence[Path]) -> Iterator[tuple[str, str, str]]:
 def update_of(parts: Tensors, shape: torch.Size, weight: float = 1.0) -> torch.Tensor:
     """Give what a module's LoRA adds to a weight of that shape, in fp32."""
     parts = {name: part.float() for name, part in parts.items()}
-    small, other = ("hada_w1_a", "hada_w1_b") if "hada_w1_a" in parts else ("lora_up.weight", "lora_down.weight")
-    scale = float(parts["alpha"]) / parts[other].shape[0] if "alpha" in parts else 1.0
+    small = "hada_w1_a" if "hada_w1_a" in parts else "lora_up.weight"
     # The factor goes to one of the small matrices: the product is as large as the weight itself.
-    return _product({**parts, small: parts[small] * (scale * weight)}).reshape(shape)
+    return _product({**parts, small: parts[small] * (scale_of(parts) * weight)}).reshape(shape)
+
+
+def scale_of(parts: Tensors) -> float:
+    """Give alpha over rank; 1 where there is no alpha."""
+    down = parts["hada_w1_b" if "hada_w1_a" in parts else "lora_down.weight"]
+    return float(parts["alpha"]) / down.shape[0] if "alpha" in parts else 1.0
 
 
 def _product(parts: Tensors) -> torch.Tensor:
@@ -140,19 +146,20 @@ def _fits(shapes: Mapping[str, tuple[int, ...]], weight: torch.Tensor) -> bool:
 
 
 def _checked(name: str, path: Path, parts: Tensors, target: torch.Tensor, weight: float) -> torch.Tensor:
+    return update_of(checked_parts(name, path, parts, target), target.shape, weight)
+
+
+def checked_parts(name: str, path: Path, parts: Tensors, target: torch.Tensor) -> Tensors:
+    """Give a module's parts where the target is. Raises Refused where they hold what is no number."""
     if not all(bool(part.isfinite().all()) for part in parts.values()):
         what = f"{name} is not finite: the training went wrong"
         raise Refused((what, str(path), "draw an earlier epoch, and train with a lower learning rate"))
-    return update_of({key: part.to(target.device) for key, part in parts.items()}, target.shape, weight)
+    return {key: part.to(target.device) for key, part in parts.items()}
 
 
-def _named(prefix: str, model: nn.Module) -> dict[str, nn.Module]:
-    kinds = (nn.Linear, nn.Conv2d)
-    return {
-        f"{prefix}{name.replace('.', '_')}": module
-        for name, module in model.named_modules()
-        if isinstance(module, kinds)
-    }
+def files_of(wanted: Wanted) -> list[tuple[Path, dict[str, dict], float]]:
+    """Read LoRAs: for each the file, its parts by module, its weight. Raises Refused."""
+    return [(path, _by_module(_load(path)), weight) for path, weight in wanted]
 
 
 def _by_module(parts: Mapping[str, object]) -> dict[str, dict]:

@@ -11,6 +11,8 @@ ALIGNED = (14.615, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152
 """Source: Sabour et al. 2024, Align Your Steps, arXiv 2404.14507, for Stable Diffusion 1.5, 10 steps."""
 
 SHAPE, PIECES = 0.6, 20_000
+LEAST = 2.0**-24
+"""What is left of the picture where noise is all there is, so that sigma has an end. Source: diffusers."""
 
 
 class Noise:
@@ -42,6 +44,13 @@ class Noise:
         low = int((self._log <= log).sum().clamp(1, len(self._log) - 1)) - 1
         first, second = float(self._log[low]), float(self._log[low + 1])
         return low + min(1.0, max(0.0, (log - first) / (second - first)))
+
+
+def zero_snr(alphas: torch.Tensor) -> torch.Tensor:
+    """Shift the products of alphas so that the last is noise alone. Source: Lin et al. 2023, arXiv 2305.08891."""
+    roots = alphas.sqrt()
+    shifted = (roots - roots[-1]) * roots[0] / (roots[0] - roots[-1])
+    return (shifted**2).clamp(min=LEAST)
 
 
 def sigmas_for(sampler: Sampler, schedule: str, steps: int, noise: Noise) -> list[float]:

@@ -1,4 +1,4 @@
-"""Stable Diffusion in one .safetensors, in the names of the original code, without any configuration from a network."""
+"""A base model in one .safetensors, in the names of the original code, without any configuration from a network."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,100 +15,76 @@ from diffusers.loaders.single_file_utils import (
 )
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from encoders import TextEncoder
+from families import FAMILIES, SD15, Family, TextKind
 from lines import Refused
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from transformers.models.clip.configuration_clip import CLIPTextConfig
-from transformers.models.clip.modeling_clip import CLIPTextModel
+from transformers.models.clip.modeling_clip import CLIPTextModel, CLIPTextModelWithProjection
 
-PROBE = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
-FAMILIES = {768: "sd15", 1024: "sd2"}
-"""How wide the captions are that the U-Net reads -> family."""
+PROBE = "model.diffusion_model.input_blocks.4.1.transformer_blocks.0.attn2.to_k.weight"
+"""Where attention to the caption is in all families; how wide it is tells which."""
 TEXT_PREFIX = "cond_stage_model.transformer."
-
-UNET = {
-    "sd15": {"cross_attention_dim": 768, "attention_head_dim": 8, "sample_size": 64},
-    "sd2": {
-        "cross_attention_dim": 1024,
-        "attention_head_dim": [5, 10, 20, 20],
-        "use_linear_projection": True,
-        "upcast_attention": True,
-        "sample_size": 96,
-    },
-}
-VAE = {
-    "block_out_channels": [128, 256, 512, 512],
-    "down_block_types": ["DownEncoderBlock2D"] * 4,
-    "up_block_types": ["UpDecoderBlock2D"] * 4,
-    "layers_per_block": 2,
-    "sample_size": 512,
-}
-TEXT = {
-    "sd15": {
-        "hidden_size": 768,
-        "intermediate_size": 3072,
-        "num_hidden_layers": 12,
-        "num_attention_heads": 12,
-        "hidden_act": "quick_gelu",
-        "projection_dim": 768,
-    },
-    "sd2": {
-        "hidden_size": 1024,
-        "intermediate_size": 4096,
-        "num_hidden_layers": 23,
-        "num_attention_heads": 16,
-        "hidden_act": "gelu",
-        "projection_dim": 512,
-    },
-}
-"""What differs from the classes' own defaults. Source: the configs published with the models."""
 
 
 @dataclass
 class Parts:
-    """What a single file holds."""
+    """What a single file holds. `marked`: the v_pred and ztsnr that a file of SDXL may hold to say so."""
 
-    family: str
+    family: Family
     unet: UNet2DConditionModel
     vae: AutoencoderKL
-    text_encoder: CLIPTextModel
+    texts: tuple[TextEncoder, ...]
+    marked: frozenset[str]
 
 
 def load_single_file(path: Path, dtype: torch.dtype) -> Parts:
-    """Load a checkpoint of SD 1.x or 2.x. Raises Refused for another family, or a file that is not whole."""
+    """Load a checkpoint. Raises Refused for a family that is not known, or a file that is not whole."""
     tensors = {_usual(name): tensor for name, tensor in _read(path, "the base model").items()}
     family = FAMILIES.get(tensors[PROBE].shape[-1]) if PROBE in tensors else None
     if family is None:
-        what = "this single file is no Stable Diffusion 1.x or 2.x"
+        what = "this single file is no Stable Diffusion 1.x, 2.x or XL"
         raise Refused((what, str(path), "give a base model of the family that the preset trains"))
     unet = _built(
-        lambda: UNet2DConditionModel.from_config(UNET[family]),
+        lambda: UNet2DConditionModel.from_config({**family.unet}),
         lambda model: convert_ldm_unet_checkpoint(tensors, {**model.config}),
         (path, dtype),
     )
-    vae = _built(_new_vae, lambda model: convert_ldm_vae_checkpoint(tensors, model.config), (path, dtype))
-    text = _built(
-        lambda: CLIPTextModel(CLIPTextConfig(**TEXT[family])),
-        lambda model: (
-            convert_ldm_clip_checkpoint(tensors)
-            if family == "sd15"
-            else convert_open_clip_checkpoint(model, tensors, prefix="cond_stage_model.model.")
-        ),
-        (path, dtype),
+    vae = _built(
+        lambda: _new_vae(family),
+        lambda model: convert_ldm_vae_checkpoint(tensors, model.config),
+        (path, dtype if family.half_vae else torch.float32),
     )
-    return Parts(family, unet, vae, text)
+    texts = tuple(TextEncoder(kind, _text_model(kind, tensors, (path, dtype))) for kind in family.texts)
+    return Parts(family, unet, vae, texts, frozenset({"v_pred", "ztsnr"} & tensors.keys()))
 
 
-def load_vae_file(path: Path, dtype: torch.dtype) -> AutoencoderKL:
+def load_vae_file(path: Path, dtype: torch.dtype, family: Family = SD15) -> AutoencoderKL:
     """Load a VAE of one file, in the original names or in diffusers'. Raises Refused."""
     tensors = _read(path, "the VAE")
     if "encoder.down_blocks.0.resnets.0.conv1.weight" in tensors:
-        return _built(_new_vae, lambda _: tensors, (path, dtype))
-    return _built(_new_vae, lambda model: convert_ldm_vae_checkpoint(tensors, model.config), (path, dtype))
+        return _built(lambda: _new_vae(family), lambda _: tensors, (path, dtype))
+    return _built(
+        lambda: _new_vae(family), lambda model: convert_ldm_vae_checkpoint(tensors, model.config), (path, dtype)
+    )
 
 
-def _new_vae() -> AutoencoderKL:
-    return AutoencoderKL.from_config(VAE)
+def _new_vae(family: Family) -> AutoencoderKL:
+    return AutoencoderKL.from_config({**family.vae})
+
+
+def _text_model(kind: TextKind, tensors: Mapping[str, torch.Tensor], given: tuple[Path, torch.dtype]) -> CLIPTextModel:
+    new = CLIPTextModelWithProjection if kind.pooled else CLIPTextModel
+    return _built(
+        lambda: new(CLIPTextConfig(**kind.config)),
+        lambda model: (
+            convert_open_clip_checkpoint(model, tensors, prefix=kind.open_clip)
+            if kind.open_clip
+            else convert_ldm_clip_checkpoint(tensors)
+        ),
+        given,
+    )
 
 
 def _read(path: Path, what: str) -> dict[str, torch.Tensor]:
