@@ -53,6 +53,9 @@ def reproduce(record: RunRecord, *, into: Path, on_event: OnEvent | None = None,
     the version that it was. Raises DatasetError with every picture or caption that is gone or changed, BaseModelError
     where the base model is another one by now, OutputError where `into` is not empty, and all that `run` raises.
     """
+    if record.continued and record.continued.changed:
+        what = f"went on with other settings than it began with ({', '.join(record.continued.changed)})"
+        raise OutputError(what, where=record.id, todo=f"reproduce {record.continued.run}, which it went on from")
     planned = replace(plan_again(record, into=into), samples=())  # pictures are no part of what is compared
     _check_folder(record, planned, on_event, offline=offline)
     result = run(planned, on_event=on_event, offline=offline)

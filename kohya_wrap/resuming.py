@@ -58,7 +58,10 @@ def resume(
     if differences:
         noted = tuple(replace(each, todo="", severity="warning") for each in differences)
         today = replace(today, findings=replace(today.findings, preset=today.findings.preset + noted))
-    return run(today, on_event=on_event, offline=offline, continued=_newest_state(record, today))
+    before = record.continued.changed if record.continued else ()
+    names = tuple(dict.fromkeys((*before, *(each.where for each in differences))))
+    continued = _newest_state(record, today).model_copy(update={"changed": names})
+    return run(today, on_event=on_event, offline=offline, continued=continued)
 
 
 def newest_run(planned: Plan) -> RunRecord:

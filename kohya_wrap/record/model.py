@@ -153,6 +153,7 @@ class ContinuedEntry(_Part):
     """What a run goes on from: the run before, its state folder, and the whole epochs and the steps done by then.
 
     `uncounted`: how many of the steps the engine does not count; None in records of before 2026-11-23: all of them.
+    `changed`: settings that are others than those the run began with, as it was allowed.
     """
 
     run: str
@@ -160,6 +161,7 @@ class ContinuedEntry(_Part):
     epoch: int
     steps: int
     uncounted: int | None = None
+    changed: tuple[str, ...] = ()
 
     @property
     def unknown_to_engine(self) -> int:

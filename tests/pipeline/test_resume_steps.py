@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from helpers_resume import check_same, records, stop_after
 
-from kohya_wrap import RunRecord, plan, resume, run
-from kohya_wrap.errors import InterruptedRunError
+from kohya_wrap import RunRecord, plan, reproduce, resume, run
+from kohya_wrap.errors import InterruptedRunError, OutputError
 from kohya_wrap.events import Step
 
 pytestmark = pytest.mark.engine
@@ -76,3 +76,5 @@ def test_a_finished_run_can_be_trained_for_longer(tmp_path: Path) -> None:
     said = " ".join(result.record.warnings)
     assert "learning.lr_scheduler" in said
     assert "planned for 4 steps, and would now have 8" in said
+    with pytest.raises(OutputError, match=r"learning\.lr_scheduler.*reproduce " + begun.id):
+        reproduce(result.record, into=tmp_path / "again")
