@@ -5,6 +5,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import typer
+
 from kohya_wrap.dataset.verbs.parallel import Report, no_report
 
 _A_MOMENT = 0.5
@@ -13,7 +15,18 @@ _A_MOMENT = 0.5
 
 @contextmanager
 def bar() -> Iterator[Report]:
-    """Give what a verb reports its progress to; elsewhere than on a terminal it says nothing."""
+    """Give what a verb reports its progress to; elsewhere than on a terminal it says nothing. Says what Ctrl-C left."""
+    try:
+        with _bar() as report:
+            yield report
+    except KeyboardInterrupt:
+        what = "stopped; `kohya-wrap dataset history` shows what was changed by then, `dataset undo` takes it back"
+        typer.echo(what, err=True)
+        raise
+
+
+@contextmanager
+def _bar() -> Iterator[Report]:
     if not sys.stderr.isatty():
         yield no_report
         return
