@@ -1,6 +1,8 @@
 """What a plan says on a screen."""
 
 from kohya_wrap.cli.output import size_text
+from kohya_wrap.config.learning import LearningConfig
+from kohya_wrap.config.structure import StructureConfig
 from kohya_wrap.planning import EXAMPLE_RUN, Plan
 from kohya_wrap.sampling import MOST_UNASKED
 
@@ -11,7 +13,7 @@ def plan_rows(plan: Plan) -> list[tuple[str, str]]:
     reg = f", {data.reg_images} regularization" if data.reg_images else ""
     return [
         ("preset", f"{plan.preset.name} ({plan.preset.path})"),
-        ("trains", f"{config.structure.lora_type}, rank {config.structure.network_dim}, on {_base_text(plan)}"),
+        ("trains", f"{_lora_text(config.structure)}, on {_base_text(plan)}"),
         ("engine", f"{plan.engine.name}, {_engine_state(plan)}"),
         ("pictures", f"{len(data.pictures)}, {data.train_images} with repeats{reg}, from {plan.project.dataset}"),
         *[("first" if index == 0 else "", text) for index, text in enumerate(plan.wanted.lines(config.dataset))],
@@ -44,11 +46,26 @@ def _training_rows(plan: Plan) -> list[tuple[str, str]]:
     return [
         ("buckets", ", ".join(f"{b.width}x{b.height}: {b.count}" for b in buckets)),
         ("length", _length(plan)),
+        ("rates", _rates(config.learning)),
         ("warm-up", f"{steps.warmup_steps} steps, then {config.learning.lr_scheduler}"),
         ("LoRAs", f"{plan.project.output}/"),
         ("", names[0] if len(names) == 1 else f"{names[0]} … {names[-1]} ({len(names)} files)"),
         ("record", str(plan.project.run(EXAMPLE_RUN).folder)),
     ]
+
+
+def _lora_text(structure: StructureConfig) -> str:
+    """Say kind, rank and alpha, those of the convolutions where they are trained."""
+    said = f"{structure.lora_type}, rank {structure.network_dim}, alpha {structure.network_alpha:g}"
+    if structure.lora_type == "LoRA":
+        return said
+    return f"{said}, convolutions {structure.conv_dim}, alpha {structure.conv_alpha:g}"
+
+
+def _rates(learning: LearningConfig) -> str:
+    """Say the learning rates that take effect, an optimizer's own override included."""
+    text = f"text encoder {learning.text_encoder_lr:g}" if learning.text_encoder_lr else "the text encoder not trained"
+    return f"U-Net {learning.unet_lr:g}, {text}"
 
 
 def _base_text(plan: Plan) -> str:
@@ -57,7 +74,10 @@ def _base_text(plan: Plan) -> str:
         return f"{located.file.path} ({family})"
     if located.download is not None:
         size = f", {size_text(located.download.size)}" if located.download.size else ""
-        return f"{located.download.name}, to be fetched from {located.download.link}{size} ({family})"
+        name, link = located.download.name, located.download.link
+        if link.endswith(name):
+            return f"{link}, to be fetched{size} ({family})"
+        return f"{name}, to be fetched from {link}{size} ({family})"
     return f"{located.source} (cannot be used)"
 
 
