@@ -1,5 +1,6 @@
 """The dataset verbs as commands: what they print, and their exit codes."""
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -42,6 +43,19 @@ def test_dedupe_says_what_went_and_undo_brings_it_back(root: Path) -> None:
     assert names(root) == ["a.png", "a.txt", "notes.md"]
     assert run(root, "undo", "p").returncode == 0
     assert names(root) == before
+
+
+def test_the_way_back_can_be_pasted(root: Path) -> None:
+    """What is said to take a step back does, from the same folder."""
+    folder = root / "my p"
+    (root / "Loras/p/dataset").rename(folder)
+    argv = (COMMAND, "dataset", "clean", "my p")
+    said = subprocess.run(argv, cwd=root, capture_output=True, text=True, check=True, timeout=60).stdout
+    back = said.split("`")[1]
+    assert back == "kohya-wrap dataset undo './my p'"
+    words = (COMMAND, *shlex.split(back)[1:])
+    assert subprocess.run(words, cwd=root, capture_output=True, check=False, timeout=60).returncode == 0
+    assert (folder / "notes.md").read_text() == "mine"
 
 
 def test_a_file_is_no_dataset(root: Path) -> None:

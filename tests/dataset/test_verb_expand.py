@@ -384,7 +384,7 @@ def test_the_command_line_says_boxes_repeats_and_that_it_guessed(place: DatasetP
     )
     assert done.exit_code == 0, done.output
     assert "a.png, 64x96 (proposed: face " in done.stdout
-    assert "6 new files (step 1; `kohya-wrap dataset undo` takes it back)" in done.stdout
+    assert f"6 new files (step 1; `kohya-wrap dataset undo {place.folder}` takes it back)" in done.stdout
     assert "a guess" in done.stdout
     assert "steps.num_repeats=25" in done.stdout
     assert len(done.stdout.splitlines()) <= 6

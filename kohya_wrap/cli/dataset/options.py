@@ -1,10 +1,12 @@
 """Options that the verbs of `dataset` share, and the lines they end with."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from kohya_wrap.dataset.findings import shown
 from kohya_wrap.dataset.history import DatasetPlace, Step, place_of
 from kohya_wrap.errors import DatasetError
 
@@ -40,4 +42,12 @@ def print_step(step: Step, files: str = "files") -> None:
         typer.echo(f"would be: {', '.join(parts)} {files}")
     else:
         number = step.record.number if step.record else 0
-        typer.echo(f"{', '.join(parts)} {files} (step {number}; `kohya-wrap dataset undo` takes it back)")
+        back = f"`kohya-wrap dataset undo {_typed(step.place.folder)}` takes it back"
+        typer.echo(f"{', '.join(parts)} {files} (step {number}; {back})")
+
+
+def _typed(folder: Path) -> str:
+    """Give a folder as it can be typed here, in one line; ./ keeps it from being taken for a project."""
+    here = Path.cwd()
+    inside = folder != here and folder.is_relative_to(here)
+    return shown(shlex.quote(f"./{folder.relative_to(here)}" if inside else str(folder)))
