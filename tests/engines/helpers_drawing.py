@@ -17,7 +17,7 @@ CHECKS = Path(__file__).parent / "drawing_scripts" / "run_checks.py"
 
 @cache
 def find_drawing_facts(python: Path) -> Facts:
-    """Run all checks in the engine's python, 6 s on a free core."""
+    """Run all checks in the engine's python, 13 s on a free core."""
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder) / "facts.json"
         completed = subprocess.run(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-MODULES = ("check_samplers", "check_loras", "check_prompts", "check_models")
+MODULES = ("check_samplers", "check_loras", "check_prompts", "check_models", "check_sdxl")
 
 
 def main() -> None:

@@ -10,9 +10,9 @@ class TextKind:
     """A text encoder of a family: where its weights lie, and how prompts are read with it.
 
     `config`, `open_clip`: of a single file; the latter begins OpenCLIP's names, and is empty for CLIP's. `pad`: the
-    token that fills a window; None: the tokenizer's. `penultimate`: the layer before the last is read as it is, whatever
-    clip skip says; else clip skip's, through the last norm. `pooled`: gives a summary of the prompt, too. `lora`: how
-    its modules begin in a LoRA. `embedding`: its tensor in a textual inversion.
+    token that fills a window; None: the tokenizer's. `penultimate`: the layer before the last is read as it is,
+    whatever clip skip says; else clip skip's, through the last norm. `pooled`: gives a summary of the prompt, too.
+    `lora`: how its modules begin in a LoRA. `embedding`: its tensor in a textual inversion.
     """
 
     config: Mapping[str, Any]

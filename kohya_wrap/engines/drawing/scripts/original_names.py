@@ -1,4 +1,4 @@
-"""The names that the original code has for the modules of a U-Net, as LoRAs of SDXL use them. Plain Python, no torch."""
+"""The original code's names for the modules of a U-Net, as LoRAs of SDXL have them. Plain Python, no torch."""
 
 import re
 from collections.abc import Iterable
