@@ -29,7 +29,7 @@ from kohya_wrap.record.model import ContinuedEntry
 from kohya_wrap.recording import Recording
 from kohya_wrap.results.losses import StepLoss
 from kohya_wrap.results.publish import Lora
-from kohya_wrap.results.samples.asked import draws, prompts_of, sample_problems
+from kohya_wrap.results.samples.asked import prompts_of, sample_problems
 from kohya_wrap.run_files import new_run, project_lock, write_run_files
 from kohya_wrap.sampling import Samples, after_training
 from kohya_wrap.sd_scripts import check_passthrough, plan_steps, read_given_files
@@ -157,7 +157,7 @@ def run(
             watched = train(launch, job, on_event=hear)
             recording.trained(watched)
         samples, record = Samples(), recording.record
-        if planned.samples and draws(planned.config):
+        if planned.samples:
             samples, record = after_training(Studio(record, planned.config.samples, planned.cache), tell=tell)
         return RunResult(recording.loras, recording.losses, record, job.run, samples)
 

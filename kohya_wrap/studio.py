@@ -110,6 +110,7 @@ class Studio:
             embeddings={name: each.path for name, each in embeddings.items()},
             tokenizers=Path(tokenizers) if isinstance(tokenizers, str) else found,
             v_prediction=v_prediction if isinstance(v_prediction, bool) else None,
+            zero_terminal_snr=self._trained_with("zero_terminal_snr") is True,
             use_cpu=bool(self.record.choices.get("use_cpu", False)),
             gpu_ids=self._engine().gpu_ids,
             num_cpu_threads=self._engine().num_cpu_threads,

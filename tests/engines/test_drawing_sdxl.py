@@ -96,6 +96,14 @@ def test_a_gpu_has_all_but_the_vae_in_16_bits(facts: Facts) -> None:
     assert facts["xl_half"] == {"types": ["torch.float16"] * 3 + ["torch.float32"], "notes": []}
 
 
+def test_a_picture_that_is_too_large_for_the_vae_is_decoded_in_tiles(facts: Facts) -> None:
+    """Where a GPU's memory runs out in decoding alone: nearly the same picture, and a note."""
+    found = facts["xl_tiles"]
+    assert (found["size"], found["tries"]) == ([576, 640, 3], [False, True])
+    assert found["notes"] == ["the GPU's memory ran out in the VAE, which decodes in tiles from here on"]
+    assert found["apart"] < 0.3
+
+
 def test_a_folder_that_is_not_whole_is_told(facts: Facts) -> None:
     """What it lacks is named."""
     assert facts["xl_lacks"] == "this is no Stable Diffusion 1.x, 2.x or XL: it lacks text_encoder_2/config.json"

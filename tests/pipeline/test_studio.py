@@ -39,15 +39,16 @@ def test_the_vae_of_the_training_draws_too(tmp_path: Path) -> None:
 
 
 def test_the_settings_of_the_training_hold(tmp_path: Path) -> None:
-    """Tokenizers, v-prediction, device and GPUs as in the run; what it does not say is left to the base."""
-    text = 'v_parameterization = true\n[model_arguments]\ntokenizer_cache_dir = "/tokens"\n'
+    """Tokenizers, v-prediction, its noise, device, GPUs as in the run; what it does not say is left to the base."""
+    text = 'v_parameterization = true\nzero_terminal_snr = true\n[model_arguments]\ntokenizer_cache_dir = "/tokens"\n'
     studio = changed(trained_with(make_run(tmp_path), text), choices={"use_cpu": True})
     preset = studio.record.preset.model_copy(update={"resolved": {"engine": {"gpu_ids": "1", "num_cpu_threads": 2}}})
     made = drawer(changed(studio, preset=preset))
     assert (made.v_prediction, made.tokenizers, made.use_cpu) == (True, Path("/tokens"), True)
-    assert (made.gpu_ids, made.num_cpu_threads) == ("1", 2)
+    assert (made.gpu_ids, made.num_cpu_threads, made.zero_terminal_snr) == ("1", 2, True)
     plain = drawer(make_run(tmp_path / "plain"))
     assert (plain.v_prediction, plain.tokenizers, plain.use_cpu, plain.vae) == (None, None, False, None)
+    assert plain.zero_terminal_snr is False
 
 
 def test_a_folder_has_the_hash_of_its_files(tmp_path: Path) -> None:

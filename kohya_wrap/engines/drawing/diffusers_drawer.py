@@ -28,8 +28,9 @@ class DiffusersDrawer:
     `python`: of the engine's environment. `base`: a diffusers folder, or a .safetensors, which needs `tokenizers`, the
     folder of base_models.tokenizers. `folder`: where the job and the log are kept; made where it is missing. `vae`: a
     file or diffusers folder instead of the base's own. `embeddings`: textual inversions by the name that prompts use.
-    `v_prediction`: None goes by the base. `use_cpu`: else the first GPU of `gpu_ids`, where there is one.
-    `precision`: empty is fp16 on a GPU and fp32 on the CPU. `num_cpu_threads`: 0 is all that may be used.
+    `v_prediction`: None goes by the base. `zero_terminal_snr`: pictures begin with noise alone, else as the base says.
+    `use_cpu`: else the first GPU of `gpu_ids`, where there is one. `precision`: empty is fp16 on a GPU and fp32 on the
+    CPU; SDXL's VAE is always in fp32. `num_cpu_threads`: 0 is all that may be used.
     """
 
     python: Path
@@ -39,6 +40,7 @@ class DiffusersDrawer:
     embeddings: Mapping[str, Path] = field(default_factory=dict)
     tokenizers: Path | None = None
     v_prediction: bool | None = None
+    zero_terminal_snr: bool = False
     use_cpu: bool = False
     gpu_ids: str = ""
     precision: Literal["", "fp16", "fp32"] = ""
@@ -76,6 +78,7 @@ class DiffusersDrawer:
             "tokenizers": _plain(self.tokenizers),
             "embeddings": _plain(dict(self.embeddings)),
             "v_prediction": self.v_prediction,
+            "zero_terminal_snr": self.zero_terminal_snr,
             "precision": self.precision,
             "device": "cpu" if self.use_cpu else "auto",
             "pictures": [_plain(asdict(picture)) for picture in pictures],

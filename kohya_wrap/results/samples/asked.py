@@ -2,7 +2,6 @@
 
 from kohya_wrap.config import TrainConfig
 from kohya_wrap.errors import Problem
-from kohya_wrap.families import FAMILIES
 from kohya_wrap.paths import ProjectPaths
 from kohya_wrap.results.samples import places
 from kohya_wrap.results.samples.embeddings import find_embeddings
@@ -26,10 +25,6 @@ def sample_problems(
     found = list(prompt_problems(prompts))
     found += lora_problems(prompts, places.lora_folders(project, config.samples))
     found += find_embeddings(prompts, places.embedding_folders(project, config.samples))[1]
-    if prompts and not draws(config):
-        what = "are not drawn after the training: diffusers draws with SD 1.x and 2.x alone so far"
-        todo = 'set samples.draw_with = "webui" or "comfyui", or samples.while_training = true'
-        found.append(Problem("samples.prompts", what, todo, severity="warning"))
     if config.samples.while_training and not prompts:
         todo = "write samples.prompts, or leave it out"
         found.append(Problem("samples.while_training", "there is no prompt to draw", todo, severity="warning"))
@@ -42,15 +37,8 @@ def sample_problems(
     return tuple(found)
 
 
-def draws(config: TrainConfig) -> bool:
-    """Whether the preset's test pictures can be drawn when the training is done."""
-    return FAMILIES[config.setup.family].name != "sdxl" or config.samples.draw_with != "diffusers"
-
-
 def sample_count(config: TrainConfig, steps: StepPlan, prompts: tuple[Prompt, ...]) -> int:
     """Count the test pictures that will be drawn after the training."""
-    if not draws(config):
-        return 0
     chosen = config.samples.epochs
     kept = kept_epochs(config, steps)
     rows = len(kept) if chosen == "all" else 1 if chosen == "last" else len(set(chosen) & set(kept))

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 RESNET, ATTENTION = "lora_unet_down_blocks_0_resnets_0_conv1", "lora_unet_mid_block_attentions_0_transformer_blocks_0"
 TEXT = "lora_te_text_model_encoder_layers_1_self_attn_q_proj"
-JOB: dict[str, Any] = {"vae": None, "tokenizers": None, "v_prediction": None}
+JOB: dict[str, Any] = {"vae": None, "tokenizers": None, "v_prediction": None, "zero_terminal_snr": False}
 
 
 def _base(work: Path) -> Base:

@@ -17,7 +17,15 @@ from sigmas import Noise
 from single_file import PROBE, load_single_file, load_vae_file
 
 NOISE = Noise(_alphas({}))
-JOB = {"vae": None, "tokenizers": None, "v_prediction": None, "embeddings": {}, "device": "cpu", "precision": ""}
+JOB = {
+    "vae": None,
+    "tokenizers": None,
+    "v_prediction": None,
+    "zero_terminal_snr": False,
+    "embeddings": {},
+    "device": "cpu",
+    "precision": "",
+}
 PICTURE = {
     "prompt": "a wolf",
     "negative_prompt": "",

@@ -13,7 +13,13 @@ LONG = ", ".join(["abcdefgh"] * 20)
 
 
 def _base(work: Path) -> Base:
-    job = {"vae": None, "tokenizers": None, "v_prediction": None, "base": str(work / "base")}
+    job = {
+        "vae": None,
+        "tokenizers": None,
+        "v_prediction": None,
+        "zero_terminal_snr": False,
+        "base": str(work / "base"),
+    }
     return load_base(job, "cpu", torch.float32)
 
 

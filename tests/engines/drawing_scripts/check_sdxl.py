@@ -19,6 +19,7 @@ from lora import update_of
 from make_sdxl import TEXTS, make_sdxl
 from modules import modules_of
 from PIL import Image
+from pixels import decode
 from safetensors.torch import load_file, save_file
 from transformers.models.clip.tokenization_clip import CLIPTokenizer
 
@@ -292,6 +293,25 @@ def check_xl_half(work: Path) -> dict:
     notes = drawing.draw({**EULER, "loras": loras, "target": str(work / "xl-half.png")})
     parts = (base.unet, *(text.model for text in base.texts), base.vae)
     return {"types": [str(part.dtype) for part in parts], "notes": notes}
+
+
+def check_xl_tiles(work: Path) -> dict:
+    """What becomes of a picture whose decoding takes more than a GPU has: its size, its notes, how far it is off."""
+    vae, notes = _base(work).vae, []
+    latents = _random(1, 4, 72, 80) * 0.13025
+    plain = torch.tensor(np.array(decode(vae, latents, notes)).astype(int))
+    whole, tries = vae.decode, []
+
+    def decode_or_fail(*given: Any, **how: Any) -> Any:
+        tries.append(vae.use_tiling)
+        if not vae.use_tiling:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return whole(*given, **how)
+
+    vae.decode = decode_or_fail
+    tiled = torch.tensor(np.array(decode(vae, latents, notes)).astype(int))
+    apart = float((plain - tiled).abs().float().mean())
+    return {"size": list(tiled.shape), "tries": tries, "notes": notes, "apart": apart / float(plain.float().std())}
 
 
 def check_xl_lacks(work: Path) -> str:

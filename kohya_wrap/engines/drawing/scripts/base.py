@@ -40,7 +40,7 @@ def load_base(job: dict[str, Any], device: str, dtype: torch.dtype) -> Base:
         base.vae = _load_vae(Path(job["vae"]), dtype, base.family)
     if job["v_prediction"] is not None:
         base.predicts_v = job["v_prediction"]
-    if job.get("zero_terminal_snr"):
+    if job["zero_terminal_snr"]:
         base.noise = Noise(zero_snr(_alphas({})))
     for part in (base.unet, base.vae, *(text.model for text in base.texts)):
         part.requires_grad_(requires_grad=False)
