@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from kohya_wrap.base_models.errors import NotAModelError
 
@@ -65,12 +66,18 @@ def parse_header(text: bytes, path: Path) -> Header:
     try:
         entries = json.loads(text)
         metadata = entries.pop("__metadata__", {})
-        tensors = {name: Tensor(str(entry["dtype"]), tuple(entry["shape"])) for name, entry in entries.items()}
+        tensors = {name: Tensor(str(entry["dtype"]), _shape(entry["shape"])) for name, entry in entries.items()}
         end = max((int(entry["data_offsets"][1]) for entry in entries.values()), default=0)
         said = {str(key): str(value) for key, value in metadata.items()}
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError) as error:
         raise _broken(path) from error
     return Header(tensors, end, said)
+
+
+def _shape(sides: Any) -> tuple[int, ...]:
+    if not all(type(side) is int for side in sides):
+        raise ValueError
+    return tuple(sides)
 
 
 def looks_like(first: bytes) -> str:

@@ -172,6 +172,6 @@ def _read_json(path: Path) -> dict[str, object]:
         raise NotAModelError(
             what, where=str(path.parent), todo="give the folder that holds model_index.json"
         ) from error
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise NotAModelError("this file is damaged", where=str(path), todo="download it again") from error
     return read if isinstance(read, dict) else {}

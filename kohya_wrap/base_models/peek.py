@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from kohya_wrap.base_models.access import Access
-from kohya_wrap.base_models.download.answers import read_range
+from kohya_wrap.base_models.download.answers import read_length, read_range
 from kohya_wrap.base_models.download.chunks import chunks
 from kohya_wrap.base_models.download.link import Link as Address
 from kohya_wrap.base_models.download.request import DownloadRequest
@@ -49,23 +49,22 @@ def _peek(source: WebSource, patience: float) -> tuple[int, Identity | None]:
             return size, None
         if end > len(first):
             first += _read(address, (len(first), end), patience)[1]
-        return size, identify_header(parse_header(first[8:end], Path("header")))
-    except NotAModelError:
-        return size, None
     except BrokenError as broken:
         raise broken.error from None
     finally:
         address.close()
+    try:
+        return size, identify_header(parse_header(first[8:end], Path("header")))
+    except NotAModelError:
+        return size, None
 
 
 def _read(address: Address, span: Span, patience: float) -> tuple[int, bytes]:
     answer = address.open_patiently(span, patience)
     version = read_range(answer, span)
-    length = answer.headers.get("Content-Length", "")
     got = bytearray()
     for chunk in chunks(answer):
         got += chunk
         if len(got) >= span[1] - span[0]:
             break
-    whole = int(length) if length.isdigit() else 0
-    return (version.size if version else whole), bytes(got[: span[1] - span[0]])
+    return (version.size if version else read_length(answer)), bytes(got[: span[1] - span[0]])

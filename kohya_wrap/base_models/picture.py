@@ -1,6 +1,7 @@
 """The model a picture was made with, by the "Model hash" that a web UI wrote into it."""
 
 import re
+import warnings
 from pathlib import Path
 
 from kohya_wrap.base_models.errors import NotAModelError
@@ -45,7 +46,7 @@ def _user_comment(path: Path) -> str:
     from PIL import Image  # noqa: PLC0415 - slow to import, and a link is rarely a picture
 
     try:
-        with Image.open(path) as picture:
+        with warnings.catch_warnings(action="ignore"), Image.open(path) as picture:
             raw = picture.getexif().get_ifd(_EXIF).get(_USER_COMMENT, b"")
     except (OSError, SyntaxError, ValueError, KeyError, TypeError, Image.DecompressionBombError):
         return ""

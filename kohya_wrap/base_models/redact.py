@@ -13,8 +13,14 @@ _HF_TOKEN = re.compile(r"\bhf_[A-Za-z0-9]{8,}\b")
 
 
 def public_url(url: str) -> str:
-    """Give `url` without user name, password, fragment, and without every query parameter that may be a secret."""
-    parts = urlsplit(url)
+    """Give `url` without user name, password, fragment, and without every query parameter that may be a secret.
+
+    Nothing is shown of what only begins like an address.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "[hidden]"
     host = parts.netloc.rpartition("@")[2]
     shown = [(k, v) for k, v in parse_qsl(parts.query, keep_blank_values=True) if k.lower() in SHOWN_PARAMETERS]
     return urlunsplit((parts.scheme, host, parts.path, urlencode(shown), ""))

@@ -93,7 +93,7 @@ def body_json(answer: "Response") -> object:
         body = answer.raw.read(20_000_000, decode_content=True)
     try:
         read: object = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return read
 
@@ -126,6 +126,13 @@ def own_errors(url: str) -> Iterator[None]:
         raise tls_error(url, str(error)) from None  # the cause's text can hold the whole address
     except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError):
         raise no_network(url) from None  # the cause's text can hold the whole address
+    except ValueError:  # requests looks where a redirect leads, also where it is not to follow
+        raise bad_redirect(url) from None
+
+
+def bad_redirect(url: str) -> ServerError:
+    """Build the error for an answer that leads to what is no address."""
+    return ServerError(f"{_host(url)} leads to an address that is none", where=public_url(url), todo="check the link")
 
 
 def tls_error(url: str, said: str) -> TlsError:
@@ -145,7 +152,7 @@ def _pause(answer: "Response", pause: float | None) -> float | None:
     if pause is None:
         return None
     asked = answer.headers.get("Retry-After", "")
-    seconds = max(pause, float(asked)) if asked.isdigit() else pause
+    seconds = max(pause, float(asked)) if asked.isdecimal() else pause
     return seconds if seconds <= LONGEST_PAUSE else None
 
 

@@ -46,7 +46,7 @@ def parse_custom(text: str, where: str, *, with_general: bool = False) -> Custom
     custom = CustomDatasets()
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         custom.findings.append(finding("custom-dataset", where, f"is not TOML: {error}"))
         return custom
     allowed = {"datasets", "general"} if with_general else {"datasets"}

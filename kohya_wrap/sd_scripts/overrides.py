@@ -46,7 +46,7 @@ def _read(where: str, given: str, root: Path, problems: list[Problem]) -> Mappin
         problems.append(Problem(where, f"{path} cannot be read: {error.strerror}", "correct the path"))
     except UnicodeDecodeError:
         problems.append(Problem(where, f"{path} is not UTF-8", "save it as UTF-8"))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         problems.append(Problem(where, f"{path} is not TOML: {error}", "correct the file"))
     return None
 

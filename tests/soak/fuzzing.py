@@ -3,14 +3,17 @@
 import copy
 import hashlib
 import io
+import itertools
 import json
 import os
 import random
+import shutil
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +42,8 @@ from kohya_wrap.sd_scripts.log_parser import LogParser
 from kohya_wrap.sharing import import_run
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+DEEP = (b'{"a":' * 3000, b"a = " + b"[" * 3000)
+"""JSON and TOML in which readers go deeper and deeper."""
 FOUND = Path(__file__).parent / "found"
 """Inputs that found something, as PARSER-what: they are tried first of all, for ever."""
 A1111 = (
@@ -130,16 +135,34 @@ _NASTY = (
 
 @contextmanager
 def folder_with(name: str, data: bytes) -> Iterator[Path]:
-    """Give a file of that content in a folder of its own, and see that nothing else has come to be beside it."""
-    with tempfile.TemporaryDirectory(dir=_FAST) as outer:
-        inner = Path(outer) / "inner"
-        inner.mkdir()
-        file = Path(outer) / name
-        file.write_bytes(data)
+    """Give a file of that content beside an empty folder, and see that nothing else has come to be beside them.
+
+    The folder is the same one each time, empty again; the file's time is never the same.
+    """
+    outer = Path(_outer().name)
+    file = outer / name
+    file.write_bytes(data)
+    os.utime(file, ns=(next(_TIMES),) * 2)
+    try:
         yield file
-        assert sorted(each.name for each in Path(outer).iterdir()) == sorted(("inner", name))
+        assert sorted(each.name for each in outer.iterdir()) == sorted(("inner", name))
+    finally:
+        file.unlink(missing_ok=True)
+        inner = outer / "inner"
+        if any(inner.iterdir()):
+            shutil.rmtree(inner)
+            inner.mkdir()
 
 
+@cache
+def _outer() -> "tempfile.TemporaryDirectory[str]":
+    """Make the folder, which goes at the end of the process."""
+    folder = tempfile.TemporaryDirectory(dir=_FAST)
+    (Path(folder.name) / "inner").mkdir()
+    return folder
+
+
+_TIMES = itertools.count(1_700_000_000_000_000_000)
 _FAST = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - memory in place of a disk
 
 
@@ -319,9 +342,8 @@ TARGETS = {
 }
 
 
-def fuzz(name: str, *, examples: int) -> None:
+def fuzz(name: str, target: Target, *, examples: int) -> None:
     """Try the inputs that once found something, then so many others, always the same; a failure is made small."""
-    target = TARGETS[name]
 
     @hypothesis.settings(
         max_examples=examples,

@@ -5,12 +5,15 @@ import random
 import time
 
 import pytest
+from fuzz_answers import ANSWERS
+from fuzz_given import GIVEN
 from fuzzing import TARGETS, attempt
 
 pytestmark = pytest.mark.soak
+ALL = {**TARGETS, **GIVEN, **ANSWERS}
 
 
-@pytest.mark.parametrize("name", list(TARGETS))
+@pytest.mark.parametrize("name", list(ALL))
 def test_no_input_escapes_for_long(name: str) -> None:
     """Nothing but a KohyaWrapError comes out of a parser; says how many inputs it took, and how long.
 
@@ -18,7 +21,7 @@ def test_no_input_escapes_for_long(name: str) -> None:
     an input than most parsers.
     """
     examples, seed, began = int(os.environ.get("KOHYA_WRAP_EXAMPLES", "20000")), int(time.time()), time.monotonic()
-    target, dice = TARGETS[name], random.Random(seed)  # noqa: S311 - dice
+    target, dice = ALL[name], random.Random(seed)  # noqa: S311 - dice
     for number in range(examples):
         data = target.input(dice)
         try:

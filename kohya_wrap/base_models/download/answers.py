@@ -30,7 +30,7 @@ PASSING = frozenset({408, 429, 500, 502, 503, 504})
 REFUSED = frozenset({400, 401, 403, 410})
 """How storage says that a signed address has ended."""
 _TEXT = frozenset({"text/html", "application/xhtml+xml", "application/json", "application/xml", "text/xml"})
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15}|\*)", re.ASCII)
 
 
 def check_status(answer: "Response", url: str, *, signed_in: bool) -> None:
@@ -53,6 +53,13 @@ def read_range(answer: "Response", span: Span) -> Version | None:
     if match[3] == "*":  # without the length it cannot be fetched in pieces
         return None
     return Version(int(match[3]), answer.headers.get("ETag", ""), answer.headers.get("Last-Modified", ""))
+
+
+def read_length(answer: "Response") -> int:
+    """Give the length that an answer announces, 0 where it does not say: headers are Latin-1, and some digits no
+    number."""
+    text = answer.headers.get("Content-Length", "")
+    return int(text) if text.isdecimal() and len(text) < 16 else 0
 
 
 def check_first_bytes(first: bytes, url: str) -> None:
@@ -102,11 +109,11 @@ def _error(status: int, url: str, answer: "Response", *, signed_in: bool) -> Bas
 
 def _retry_after(answer: "Response") -> float:
     asked = answer.headers.get("Retry-After", "").strip()
-    if asked.isdigit():
+    if asked.isdecimal():
         return float(asked)
     try:
         return max(0.0, (parsedate_to_datetime(asked) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return 0.0
 
 

@@ -12,7 +12,7 @@ from kohya_wrap.base_models.download.spans import Span
 from kohya_wrap.base_models.download.tries import MOST_AT_FIRST, BrokenError, Tries
 from kohya_wrap.base_models.errors import NoNetworkError, ServerError, TlsError
 from kohya_wrap.base_models.redact import public_url
-from kohya_wrap.base_models.web import TIMEOUT, own_errors
+from kohya_wrap.base_models.web import TIMEOUT, bad_redirect, own_errors
 from kohya_wrap.errors import BaseModelError
 
 if TYPE_CHECKING:
@@ -139,7 +139,11 @@ def _unchanged(request: "PreparedRequest") -> "PreparedRequest":
 
 
 def _next(address: str, target: str) -> str:
-    url = urljoin(address, target)
+    try:
+        url = urljoin(address, target)
+        _origin(url)
+    except ValueError:
+        raise bad_redirect(address) from None
     if urlsplit(url).scheme == "https" or (urlsplit(url).scheme == "http" and urlsplit(address).scheme == "http"):
         return url
     raise ServerError("the link leads to an address that is not safe", where=public_url(url), todo="check the link")

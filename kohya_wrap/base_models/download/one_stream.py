@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from kohya_wrap.base_models.download.answers import check_first_bytes
+from kohya_wrap.base_models.download.answers import check_first_bytes, read_length
 from kohya_wrap.base_models.download.chunks import chunks
 from kohya_wrap.base_models.download.link import Link
 from kohya_wrap.base_models.download.part import check_room, discard, part_paths
@@ -56,8 +56,7 @@ def _write(answer: "Response", target: Path, on_progress: OnProgress | None) -> 
     if answer.status_code != 200:
         what = f"{urlsplit(answer.url).hostname} answers {answer.status_code} in place of the file"
         raise ServerError(what, where=public_url(answer.url), todo="check the link, or try again later")
-    length = answer.headers.get("Content-Length", "")
-    total = int(length) if length.isdigit() else 0
+    total = read_length(answer)
     discard(target)
     check_room(target.parent, total)
     digest, size, shown = hashlib.sha256(), 0, 0.0

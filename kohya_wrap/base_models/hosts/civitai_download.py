@@ -18,7 +18,7 @@ from kohya_wrap.base_models.errors import (
     TokenRefusedError,
 )
 from kohya_wrap.base_models.redact import public_url
-from kohya_wrap.base_models.web import body_json, clean_words, get
+from kohya_wrap.base_models.web import bad_redirect, body_json, clean_words, get
 from kohya_wrap.errors import BaseModelError
 
 if TYPE_CHECKING:
@@ -74,7 +74,11 @@ def early_access(where: str, until: str) -> EarlyAccessError:
 
 
 def _storage(answer: "Response", address: str, token: Secret) -> str:
-    target = urljoin(address, answer.headers.get("Location", ""))
+    try:
+        target = urljoin(address, answer.headers.get("Location", ""))
+        urlsplit(target).port  # noqa: B018 - asking for it is what tells whether it is a number
+    except ValueError:
+        raise bad_redirect(address) from None
     if urlsplit(target).netloc == urlsplit(address).netloc:
         page = urlsplit(target).path
         if page.startswith("/login"):

@@ -89,7 +89,11 @@ class Direct:
     def read(self, text: str) -> Link | None:
         """Understand an https address; plain http only to this machine. Raises LinkError for other schemes."""
         text = text.strip()
-        parts = urlsplit(text)
+        try:
+            parts = urlsplit(text)
+            parts.port  # noqa: B018 - asking for it is what tells whether it is a number
+        except ValueError as error:
+            raise LinkError("this address is none", where=public_url(text), todo="copy the link again") from error
         if "://" not in text or not parts.hostname:
             return None
         if parts.scheme == "https" or (parts.scheme == "http" and _is_this_machine(parts.hostname)):

@@ -48,7 +48,7 @@ def ask_repo(name: HuggingFaceName, access: Access) -> Repo:
             info = _api(access).repo_info(
                 name.repo, revision=name.revision, repo_type=name.repo_type, files_metadata=True, timeout=SECONDS
             )
-        except (KeyError, TypeError, ValueError, AttributeError):  # JSON of another shape, or none
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError):  # JSON of another shape, or none
             raise strange(access) from None
     files = tuple(
         RepoFile(
@@ -57,8 +57,10 @@ def ask_repo(name: HuggingFaceName, access: Access) -> Repo:
         for sibling in getattr(info, "siblings", None) or ()
         if ".." not in PurePosixPath(sibling.rfilename).parts and not sibling.rfilename.startswith("/")
     )
+    from huggingface_hub import CardData  # noqa: PLC0415 - slow to import, and most commands never ask a host
+
     card = getattr(info, "card_data", None)
-    licence = str(card.get("license") or "") if card else ""
+    licence = str(card.get("license") or "") if isinstance(card, CardData) else ""
     return Repo(name, info.sha or "", files, bool(getattr(info, "gated", False)), licence)
 
 

@@ -68,9 +68,13 @@ class Client:
 
     def file(self, url: str, target: Path, md5: str) -> None:
         """Fetch a picture, without the keys; `md5` of its bytes, or empty. Raises DatasetError, OutputError."""
-        whole = urljoin(self.address, url)
-        if urlsplit(whole).scheme not in {"http", "https"}:
-            raise DatasetError("is no http address", where=shown(whole), todo="look at its page there")
+        try:
+            whole = urljoin(self.address, url)
+            scheme = urlsplit(whole).scheme
+        except ValueError:
+            whole, scheme = self.address, ""
+        if scheme not in {"http", "https"}:
+            raise DatasetError("a picture has no http address", where=shown(whole), todo="look at its page there")
         digest = ""
         for _ in range(2):
             self._keep_apart(urlsplit(whole).netloc, _FILE_PAUSE)
@@ -119,7 +123,8 @@ class Client:
 
         try:
             yield
-        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, CutShortError):
+        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, CutShortError, ValueError):
+            # ValueError: requests follows a redirect to what is no address.
             if raised:
                 what = f"{urlsplit(url).hostname} cannot be reached, or breaks the connection"
                 todo = "check the network and run again: it goes on"
