@@ -183,32 +183,33 @@ _DATASETS = [
 _UP, _DOWN = (
     "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k.lora_" + part for part in ("up", "down")
 )
+_SAID = {
+    "ss_network_module": "networks.lora",
+    "ss_network_dim": "4",
+    "ss_network_alpha": "2.0",
+    "ss_base_model_version": "sd_v1",
+    "ss_new_sd_model_hash": "ab" * 32,
+    "ss_steps": "50",
+    "ss_epoch": "10",
+    "ss_training_started_at": "100.5",
+    "ss_training_finished_at": "160.5",
+    "ss_unet_lr": "0.0005",
+    "ss_lr_warmup_steps": "2",
+    "ss_max_train_steps": "50",
+    "ss_num_epochs": "10",
+    "ss_seed": "42",
+    "ss_optimizer": "torch.optim.AdamW(weight_decay=0.1,betas=(0.9, 0.99))",
+    "ss_keep_tokens": "1",
+    "ss_network_args": {"conv_dim": "8"},
+    "ss_tag_frequency": {"10_fox": {"fox": 1, "red eyes": 1}},
+    "ss_dataset_dirs": {"10_fox": {"n_repeats": 10, "img_count": 1}},
+    "ss_datasets": _DATASETS,
+    "software": {"name": "OneTrainer"},
+    "modelspec.architecture": "stable-diffusion-v1/lora",
+}
 _LORA = json.dumps(
     {
-        "__metadata__": {
-            "ss_network_module": "networks.lora",
-            "ss_network_dim": "4",
-            "ss_network_alpha": "2.0",
-            "ss_base_model_version": "sd_v1",
-            "ss_new_sd_model_hash": "ab" * 32,
-            "ss_steps": "50",
-            "ss_epoch": "10",
-            "ss_training_started_at": "100.5",
-            "ss_training_finished_at": "160.5",
-            "ss_unet_lr": "0.0005",
-            "ss_lr_warmup_steps": "2",
-            "ss_max_train_steps": "50",
-            "ss_num_epochs": "10",
-            "ss_seed": "42",
-            "ss_optimizer": "torch.optim.AdamW(weight_decay=0.1,betas=(0.9, 0.99))",
-            "ss_keep_tokens": "1",
-            "ss_network_args": {"conv_dim": "8"},
-            "ss_tag_frequency": {"10_fox": {"fox": 1, "red eyes": 1}},
-            "ss_dataset_dirs": {"10_fox": {"n_repeats": 10, "img_count": 1}},
-            "ss_datasets": _DATASETS,
-            "software": {"name": "OneTrainer"},
-            "modelspec.architecture": "stable-diffusion-v1/lora",
-        },
+        "__metadata__": _SAID,
         f"{_UP}.weight": {"dtype": "F16", "shape": [2, 1], "data_offsets": [0, 4]},
         f"{_DOWN}.weight": {"dtype": "BF16", "shape": [1, 2], "data_offsets": [4, 8]},
         f"{_UP.removesuffix('.lora_up')}.alpha": {"dtype": "F32", "shape": [], "data_offsets": [8, 12]},
@@ -225,6 +226,10 @@ def _with_texts(text: bytes) -> bytes:
             key: value if isinstance(value, str) else json.dumps(value) for key, value in said.items()
         }
     return _with_length(json.dumps(header).encode()) + bytes.fromhex("003c003c803f803f0000803f")
+
+
+def _said_by_a_lora(said: bytes) -> bytes:
+    return _with_texts(json.dumps({**json.loads(_LORA), "__metadata__": json.loads(said)}).encode())
 
 
 def _with_length(header: bytes) -> bytes:
@@ -253,6 +258,7 @@ _LABELS = b"tag_id,name,category,count\n1,red_eyes,0,5\n2,^_^,4,3\n"
 GIVEN = {
     "preset-values": Target(preset, TARGETS["preset"].seeds, json=_PRESET, pack=_as_toml),
     "lora": Target(lora, (_with_texts(_LORA), *map(_with_length, DEEP)), json=_LORA, pack=_with_texts),
+    "lora-metadata": Target(lora, (_with_texts(_LORA),), json=json.dumps(_SAID).encode(), pack=_said_by_a_lora),
     "kohya-gui": Target(kohya_gui, (_GUI, *DEEP), json=_GUI),
     "kohya-training": Target(kohya_toml, (*_TOMLS, *DEEP), json=_as_json(_TOMLS[1]), pack=_as_toml),
     "kohya-dataset": Target(kohya_toml, (*_TOMLS, *DEEP), json=_as_json(_TOMLS[0]), pack=_as_toml),

@@ -81,7 +81,7 @@ class Target:
 
 def noise(dice: random.Random, most: int) -> bytes:
     """Give up to `most` bytes of any value."""
-    return bytes(dice.randrange(256) for _ in range(dice.randint(0, most)))
+    return dice.randbytes(dice.randint(0, most))
 
 
 def damaged(dice: random.Random, seeds: tuple[bytes, ...]) -> bytes:
