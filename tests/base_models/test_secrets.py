@@ -98,6 +98,7 @@ def test_the_token_file_of_huggingface_hub_is_read(tmp_path: Path) -> None:
         ("https://h.org/a?token=x&fileId=5#f", "https://h.org/a?fileId=5"),
         ("https://me:x@h.org:8443/a%20b", "https://h.org:8443/a%20b"),
         ("http://h.org/a", "http://h.org/a"),
+        ("https://me:x@[h.org/a?token=x", "[hidden]"),
     ],
 )
 def test_an_address_is_shown_without_what_may_be_a_token(text: str, shown: str) -> None:

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from booru_server import KEY, USER, BooruServer, Reply, as_json, serving
 
 from kohya_wrap.dataset.boorus import BOORUS
+from kohya_wrap.dataset.boorus.client import Client
 from kohya_wrap.dataset.verbs.scrape_search import Found, ScrapeOptions, look_up
 from kohya_wrap.errors import DatasetError
 
@@ -235,3 +237,14 @@ def test_only_requests_know_the_key(server: BooruServer) -> None:
     """Neither keys nor requests show it when they are printed."""
     found = find(server)
     assert KEY not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"), [("https://[x/1.png", "no http address"), ("/images/1.png", "cannot be reached")]
+)
+def test_a_picture_whose_address_is_none(server: BooruServer, tmp_path: Path, url: str, said: str) -> None:
+    """Whether the board names it, or sends on to it."""
+    server.wrong = lambda asked, before: Reply(302, b"", {"Location": "https://[x/1.png"})
+    client = Client.from_environment(BOORUS["gelbooru"], server.env("gelbooru"), patience=0)
+    with pytest.raises(DatasetError, match=said):
+        client.file(url, tmp_path / "1.png", "")
