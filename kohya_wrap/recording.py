@@ -196,8 +196,10 @@ class Recording:
         return max(self._last_step, self.losses[-1].step if self.losses else 0)
 
     def listen(self, tell: Callable[[Event], None]) -> Callable[[Event], None]:
-        """Give a listener that keeps every warning and the last step for the record, settles each state on the disk, and
-        passes all events on."""
+        """Give a listener that passes all events on.
+
+        It keeps every warning and the last step for the record, and settles each state on the disk.
+        """
         self._tell = tell
 
         def hear(event: Event) -> None:

@@ -44,7 +44,7 @@ def resume(
     all that `run` raises.
     """
     if record.status == "succeeded" and not changed:
-        todo = "raise steps.how_many, and give --changed; or train again"
+        todo = "raise steps.how_many, then `kohya-wrap train PRESET --resume --changed`; or train again"
         raise OutputError("has come to its end", where=record.id, todo=todo)
     if record.status == "running":
         raise OutputError("is still going on", where=record.id, todo="wait, or stop it first")
@@ -118,7 +118,9 @@ def _differences(record: RunRecord, planned: Plan) -> Iterator[Problem]:
     counts, length = record.counts, planned.steps
     if counts.planned_steps != length.total_steps:
         what = f"the run was planned for {counts.planned_steps} steps, and would now have {length.total_steps}"
-        yield Problem("steps", what, "look for what changed")
+        yield Problem(
+            "steps", f"{what}; the learning rates follow the new length, so they jump", "look for what changed"
+        )
     if counts.batches_per_epoch != length.batches_per_epoch:
         what = f"an epoch had {counts.batches_per_epoch} batches, and would now have {length.batches_per_epoch}"
         yield Problem("batches per epoch", what, "set batch size and repeats back; continue_from_lora begins anew")

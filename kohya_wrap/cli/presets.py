@@ -14,6 +14,7 @@ from kohya_wrap.cli.pin import pin
 from kohya_wrap.errors import PresetError
 from kohya_wrap.pipeline import load_preset
 from kohya_wrap.results import rebuild
+from kohya_wrap.sd_scripts.pitfalls import setup_of
 
 presets_app = typer.Typer(
     name="presets", help="List, show and make presets.", no_args_is_help=True, add_completion=False
@@ -53,7 +54,9 @@ _Gui = Annotated[Path | None, typer.Option("--from-kohya-gui", help="A .json tha
 @presets_app.command()
 def new(  # noqa: PLR0913, PLR0917 - one line for each option of the verb
     name: Annotated[str, typer.Argument(help="Name of the new preset; becomes presets/NAME.toml.")],
-    extends: Annotated[str, typer.Option("--extends", help="The preset to start from.")] = "one-image",
+    extends: Annotated[
+        str, typer.Option("--extends", help="The preset to start from (default: one-image, or sdxl where that fits).")
+    ] = "",
     out: Annotated[Path, typer.Option("--dir", help="Folder to write it into.", file_okay=False)] = Path("presets"),
     from_picture: _Picture = None,
     from_lora: _Lora = None,
@@ -73,9 +76,18 @@ def new(  # noqa: PLR0913, PLR0917 - one line for each option of the verb
     given = rebuild.given_by_toml(name, from_toml) if from_toml else presets.Given()
     for read, path in files:
         given = given if path is None else read(name, path)
-    typer.echo(presets.new_preset(name, extends=extends, target_dir=out, given=given))
-    for note in (*given.notes, *_still(extends, name, given)):
+    base = extends or ("sdxl" if setup_of(_tables(given)).family == "sdxl" else "one-image")
+    typer.echo(presets.new_preset(name, extends=base, target_dir=out, given=given))
+    for note in (*given.notes, *_still(base, name, given)):
         typer.echo(f"  {printable(note)}", err=True)
+
+
+def _tables(given: presets.Given) -> dict[str, dict[str, object]]:
+    tables: dict[str, dict[str, object]] = {}
+    for where, value in given.values.items():
+        table, _, key = where.partition(".")
+        tables.setdefault(table, {})[key] = value
+    return tables
 
 
 def _still(extends: str, name: str, given: presets.Given) -> Iterator[str]:

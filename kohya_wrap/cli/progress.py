@@ -1,5 +1,6 @@
 """A run as it is watched: a bar on a terminal, plain lines (one per percent at most) anywhere else."""
 
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from kohya_wrap.events import (
     Phase,
     Progress,
     RunWarning,
+    StateSaved,
     Step,
 )
 
@@ -39,6 +41,7 @@ _PHASES = {
     "samples": "drawing samples",
     "verifying": "checking the LoRAs",
 }
+_STEP = re.compile(r"-step\d{8,}\.")
 _SPEAKERS = {
     Notice: "",
     RunWarning: "warning: ",
@@ -198,8 +201,10 @@ def _lasting() -> Iterator[None]:
 def _line(event: Event) -> str:
     if isinstance(event, Phase):
         return f"{_PHASES[event.name]} …"
-    if isinstance(event, CheckpointSaving):
-        return f"saved {event.path.name}"
+    if isinstance(event, CheckpointSaving):  # one beside a state has the engine's number of a step, which may be off
+        return "" if _STEP.search(event.path.name) else f"saved {event.path.name}"
+    if isinstance(event, StateSaved):
+        return "saved a training state"
     if isinstance(event, Notice | RunWarning | EngineWarning | EngineFailure):
         return f"{_SPEAKERS[type(event)]}{event.text}"
     return ""

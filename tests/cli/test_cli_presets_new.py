@@ -92,3 +92,17 @@ def test_what_kohya_wrap_toml_wrote_comes_back(tmp_path: Path) -> None:
     for name in ("training_config.toml", "dataset_config.toml"):
         written, again = ((tmp_path / place / name).read_text(encoding="utf-8") for place in ("first", "second"))
         assert again.replace("second/output", "first/output") == written
+
+
+def test_from_a_lora_of_sdxl(tmp_path: Path) -> None:
+    """It starts from the preset sdxl, on a base of its family until its own is named."""
+    block = "lora_unet_input_blocks_4_1_transformer_blocks_0_attn2_to_k"
+    said = {"ss_network_module": "networks.lora", "ss_network_dim": "2", "ss_base_model_version": "sdxl_base_v1-0"}
+    save_file({f"{block}.lora_down.weight": np.ones((2, 2048), "float16")}, str(tmp_path / "a.safetensors"), said)
+    made = kohya_wrap("presets", "new", "fox", "--from-lora", "a.safetensors", cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    assert values(tmp_path)["extends"] == "sdxl"
+    assert values(tmp_path)["setup"]["custom_model_is_sdxl"] is True
+    assert "put a link" in made.stderr
+    checked = kohya_wrap("presets", "show", "fox", cwd=tmp_path)
+    assert "Stable Diffusion XL 1.0 base" in checked.stdout

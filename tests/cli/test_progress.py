@@ -6,7 +6,16 @@ import pytest
 
 from kohya_wrap.cli.output import size_text, time_text
 from kohya_wrap.cli.progress import PlainView, rate_text, step_text
-from kohya_wrap.events import CheckpointSaving, EngineWarning, EpochStarted, Notice, Phase, Step, UnknownLine
+from kohya_wrap.events import (
+    CheckpointSaving,
+    EngineWarning,
+    EpochStarted,
+    Notice,
+    Phase,
+    StateSaved,
+    Step,
+    UnknownLine,
+)
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -27,6 +36,15 @@ def test_a_step_shows_epoch_loss_speed_and_time_left() -> None:
     """All that one wants to know, in one line."""
     text = step_text(Step(step=40, total=100, loss=0.12345, seconds_per_step=0.5), EpochStarted(epoch=2, total=5))
     assert text == "step 40/100  epoch 2/5  loss 0.123  2.00 it/s  0:30 left"
+
+
+def test_a_state_is_said_without_the_engine_s_number_of_its_step(capsys: pytest.CaptureFixture[str]) -> None:
+    """After a resume the engine counts steps anew, so that number would mislead."""
+    with PlainView() as view:
+        view(CheckpointSaving(Path("out/tiger-step00000003.safetensors")))
+        view(StateSaved(Path("out/tiger-step00000003-state")))
+        view(CheckpointSaving(Path("out/tiger-000003.safetensors")))
+    assert lines(capsys) == ["saved a training state", "saved tiger-000003.safetensors"]
 
 
 def test_a_step_without_loss_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:

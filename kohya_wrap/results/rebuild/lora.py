@@ -118,6 +118,8 @@ def _put_base_model(draft: Draft, facts: TrainingFacts) -> None:
     else:
         called = f" ({facts.base_model})" if facts.base_model else ""
         draft.note(f"The base model{called} has no hash in the file to find it by: put a link.")
+        if draft.value("setup.custom_model_is_sdxl"):
+            draft.put("setup.training_model", "Stable Diffusion XL 1.0 base")  # of the right family, until then
 
 
 def _put_dataset(draft: Draft, said: Mapping[str, str]) -> None:
