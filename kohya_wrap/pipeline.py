@@ -51,12 +51,14 @@ class RunResult:
     samples: Samples = field(default_factory=Samples)
 
 
-def load_preset(preset: str | Path, *, overrides: Sequence[str] = ()) -> LoadedPreset:
+def load_preset(preset: str | Path, *, overrides: Sequence[str] = (), root: Path | str | None = None) -> LoadedPreset:
     """Read a preset by name or path, with its `extends` and "table.key=value" overrides.
 
-    Raises PresetError with every problem at once.
+    A name is looked up in ./presets, in `root`/presets, and among those that come with kohya_wrap. Raises
+    PresetError with every problem at once.
     """
-    return presets.load(preset, overrides=overrides, checks=(check_passthrough,))
+    search = presets.default_dirs(Path(root) if root else None)
+    return presets.load(preset, overrides=overrides, checks=(check_passthrough,), search=search)
 
 
 def plan(
@@ -71,7 +73,7 @@ def plan(
     Relative paths of the preset start at `root` (default: the current folder). Raises PresetError where the preset
     itself is wrong; everything later is in the plan's findings.
     """
-    loaded = preset if isinstance(preset, LoadedPreset) else load_preset(preset, overrides=overrides)
+    loaded = preset if isinstance(preset, LoadedPreset) else load_preset(preset, overrides=overrides, root=root)
     home = cache or CachePaths.from_environment()
     return _look(loaded, Path(root or ".").absolute(), home, overrides=tuple(overrides))
 

@@ -31,10 +31,13 @@ class ListedPreset:
     description: str
 
 
-def default_dirs() -> tuple[Path, ...]:
-    """Give the folders that names are looked up in: ./presets, then those that come with kohya_wrap."""
-    here, shipped = Path("presets").absolute(), package_data("presets")
-    return (here,) if here.resolve() == shipped.resolve() else (here, shipped)
+def default_dirs(root: Path | None = None) -> tuple[Path, ...]:
+    """Give the folders that names are looked up in: ./presets, `root`'s, then those that come with kohya_wrap."""
+    places = [Path("presets").absolute(), *([root.absolute() / "presets"] if root else []), package_data("presets")]
+    found: dict[Path, Path] = {}
+    for place in places:
+        found.setdefault(place.resolve(), place)
+    return tuple(found.values())
 
 
 def find_preset(name_or_path: str | Path, *, dirs: Sequence[Path] | None = None) -> Path:

@@ -139,3 +139,18 @@ def test_listing_survives_a_broken_file(tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_bytes(b"\xff\xfe")
     write(tmp_path, "good", "# Good.\n" + NAMED)
     assert [entry.description for entry in presets.list_presets([tmp_path])] == ["(cannot be read)", "Good."]
+
+
+def test_a_root_has_presets_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the current folder go first, those that come with kohya_wrap last; no folder is looked at twice."""
+    here, root = tmp_path / "here", tmp_path / "root"
+    for folder in (here, root):
+        (folder / "presets").mkdir(parents=True)
+        (folder / "presets" / "mine.toml").write_text('[setup]\nproject_name = "x"\n')
+    (root / "presets" / "theirs.toml").write_text('[setup]\nproject_name = "x"\n')
+    monkeypatch.chdir(here)
+    dirs = presets.default_dirs(root)
+    assert presets.find_preset("mine", dirs=dirs) == here / "presets/mine.toml"
+    assert presets.find_preset("theirs", dirs=dirs) == root / "presets/theirs.toml"
+    assert presets.find_preset("demo", dirs=dirs).name == "demo.toml"
+    assert presets.default_dirs(here) == presets.default_dirs()
