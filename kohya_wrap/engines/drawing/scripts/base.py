@@ -90,7 +90,7 @@ def _load_file(path: Path, tokenizers: str | None, dtype: torch.dtype) -> Base:
         texts=parts.texts,
         unet=parts.unet,
         vae=parts.vae,
-        noise=Noise(zero_snr(alphas) if "ztsnr" in parts.marked else alphas),
+        noise=Noise(zero_snr(alphas) if {"v_pred", "ztsnr"} <= parts.marked else alphas),
         predicts_v=parts.family.predicts_v or "v_pred" in parts.marked,
     )
 

@@ -30,7 +30,7 @@ TEXT_PREFIX = "cond_stage_model.transformer."
 
 @dataclass
 class Parts:
-    """What a single file holds. `marked`: the v_pred and ztsnr that a file of SDXL may hold to say so."""
+    """What a single file holds. `marked`: which of v_pred and ztsnr it says of itself. Source: ComfyUI."""
 
     family: Family
     unet: UNet2DConditionModel
