@@ -77,7 +77,7 @@ def step_text(step: Step, epoch: EpochStarted | None) -> str:
     if epoch:
         parts.append(f"epoch {epoch.epoch}/{epoch.total}")
     if step.loss is not None:
-        parts.append(f"loss {step.loss:.3g}")
+        parts.append(f"average loss {step.loss:.3g}")
     if step.seconds_per_step:
         parts.append(rate_text(step.seconds_per_step))
         parts.append(f"{time_text((step.total - step.step) * step.seconds_per_step)} left")

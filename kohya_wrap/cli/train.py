@@ -54,7 +54,7 @@ def _result_rows(result: RunResult) -> list[tuple[str, str]]:
     record = result.record
     rows = [("done", f"{record.counts.done_steps} steps in {time_text(record.seconds)}")]
     if record.losses.mean is not None:
-        rows.append(("loss", f"mean {record.losses.mean:.4f}, last {record.losses.last:.4f}"))
+        rows.append(("loss", f"mean of all steps {record.losses.mean:.4f}, last step {record.losses.last:.4f}"))
     for index, lora in enumerate(result.loras):
         rows.append(("LoRAs" if index == 0 else "", f"{lora.path}  {size_text(lora.size)}"))
     rows += [("record", str(result.paths.record)), ("log", str(result.paths.log))]

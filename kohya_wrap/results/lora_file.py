@@ -77,6 +77,8 @@ def read_lora(path: Path, *, todo: str = "look at the end of the run's log for t
             header = json.loads(file.read(length))
         metadata = {str(key): str(value) for key, value in header.pop("__metadata__", {}).items()}
         tensors = {key: _tensor(entry) for key, entry in header.items()}
+    except FileNotFoundError as error:
+        raise BadResultError("there is no such file", where=str(path), todo="check the path") from error
     except OSError as error:
         raise BadResultError(f"the LoRA cannot be read: {error.strerror}", where=str(path), todo=todo) from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

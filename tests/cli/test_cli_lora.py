@@ -101,7 +101,7 @@ def test_one_bad_file_does_not_hide_the_others(tmp_path: Path) -> None:
     assert shown.returncode == 31
     assert "50 steps" in shown.stdout
     assert f"{empty}: the LoRA is empty" in shown.stderr
-    assert "no.safetensors: the LoRA cannot be read" in shown.stderr
+    assert "no.safetensors: there is no such file" in shown.stderr
 
 
 def test_an_empty_folder_is_said(tmp_path: Path) -> None:

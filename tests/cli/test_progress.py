@@ -35,7 +35,7 @@ def test_at_most_one_line_per_percent(capsys: pytest.CaptureFixture[str]) -> Non
 def test_a_step_shows_epoch_loss_speed_and_time_left() -> None:
     """All that one wants to know, in one line."""
     text = step_text(Step(step=40, total=100, loss=0.12345, seconds_per_step=0.5), EpochStarted(epoch=2, total=5))
-    assert text == "step 40/100  epoch 2/5  loss 0.123  2.00 it/s  0:30 left"
+    assert text == "step 40/100  epoch 2/5  average loss 0.123  2.00 it/s  0:30 left"
 
 
 def test_a_state_is_said_without_the_engine_s_number_of_its_step(capsys: pytest.CaptureFixture[str]) -> None:
@@ -52,7 +52,7 @@ def test_a_step_without_loss_prints_nothing(capsys: pytest.CaptureFixture[str]) 
     with PlainView() as view:
         view(Step(step=1, total=2, loss=None, seconds_per_step=None))
         view(Step(step=1, total=2, loss=0.5, seconds_per_step=None))
-    assert lines(capsys) == ["step 1/2  loss 0.5"]
+    assert lines(capsys) == ["step 1/2  average loss 0.5"]
 
 
 def test_phases_notices_warnings_and_checkpoints_are_said(capsys: pytest.CaptureFixture[str]) -> None:

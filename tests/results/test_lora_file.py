@@ -83,7 +83,7 @@ def test_other_files_are_refused(tmp_path: Path, content: bytes) -> None:
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     """A path that leads nowhere is this package's own error."""
-    with pytest.raises(BadResultError, match="cannot be read"):
+    with pytest.raises(BadResultError, match="there is no such file"):
         read_lora(tmp_path / "none.safetensors")
 
 
