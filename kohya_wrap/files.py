@@ -4,8 +4,10 @@ import hashlib
 import os
 import secrets
 import shutil
+import stat
 from contextlib import suppress
 from pathlib import Path
+from typing import Literal
 
 from kohya_wrap.errors import DiskFullError, OutputError
 
@@ -46,6 +48,15 @@ def write_whole(path: Path, text: str) -> None:
         with suppress(OSError):
             temporary.unlink()
         raise output_error(error, path) from error
+
+
+def kind_of(path: Path) -> Literal["file", "folder", "other", ""]:
+    """Say what is at a path that somebody wrote: nothing, too, where no file can have such a name."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return ""
+    return "file" if stat.S_ISREG(mode) else "folder" if stat.S_ISDIR(mode) else "other"
 
 
 def give_name(made: Path, name: Path) -> None:

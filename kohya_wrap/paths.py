@@ -164,3 +164,11 @@ def package_data(kind: Literal["presets", "vendor"]) -> Path:
     package = Path(__file__).resolve().parent
     shipped = package / "_shipped" / kind
     return shipped if shipped.is_dir() else package.parent / kind
+
+
+def expanded(text: str) -> Path:
+    """Expand ~ where there is such a user; a path as it is otherwise. Texts of presets may be a stranger's."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)

@@ -10,6 +10,8 @@ from kohya_wrap.base_models.identify import identify, identify_vae_folder
 from kohya_wrap.base_models.located import Wanted
 from kohya_wrap.base_models.suitable import check_suitable, refuse_pickle
 from kohya_wrap.base_models.types import BaseModelFile
+from kohya_wrap.files import kind_of
+from kohya_wrap.paths import expanded
 
 PICKLES = frozenset({".ckpt", ".pt", ".pth", ".bin"})
 _MODEL_ENDINGS = PICKLES | {".safetensors"}
@@ -24,8 +26,8 @@ def local_path(text: str, root: Path) -> Path | None:
     text = unquote(text.removeprefix("file://")) if text.startswith("file:///") else text
     if "://" in text or "\n" in text or text.startswith("urn:"):
         return None
-    path = (root / Path(text).expanduser()).absolute()
-    if len(text) < 4096 and path.exists():
+    path = (root / expanded(text)).absolute()
+    if kind_of(path):
         return path
     first = text.partition("/")[0]
     if "." in first.strip(".") and "/" in text:  # civitai.com/models/1 and the like: a host's name comes first

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from kohya_wrap.errors import DatasetError
+from kohya_wrap.paths import expanded
 
 BLIP = "Salesforce/blip-image-captioning-large"
 FILES = ("config.json", "preprocessor_config.json", "tokenizer_config.json", "vocab.txt", "model.safetensors")
@@ -42,7 +43,7 @@ def model_files(name: str, fetch: Fetch) -> Mapping[str, Path]:
 
     Raises DatasetError, and what `fetch` raises.
     """
-    folder = Path(name).expanduser()
+    folder = expanded(name)
     if not folder.is_dir():
         user, slash, repo = name.partition("/")
         if not (slash and user and repo) or "/" in repo or user in {".", "..", "~"}:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kohya_wrap.dataset.findings import finding
 from kohya_wrap.errors import Problem
+from kohya_wrap.paths import expanded
 
 _SHARED = {
     "num_repeats": "int", "shuffle_caption": "bool", "keep_tokens": "int", "keep_tokens_separator": "str",
@@ -130,11 +131,3 @@ def _is(value: object, kind: str) -> bool:
 def folder_of(subset: Mapping[str, object], root: Path) -> Path:
     """Give a subset's folder, absolute: the engine expands no ~ and starts in another folder."""
     return (root / expanded(str(subset.get("image_dir", "")))).absolute()
-
-
-def expanded(text: str) -> Path:
-    """Expand ~ where there is such a user; a path as it is otherwise."""
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:
-        return Path(text)

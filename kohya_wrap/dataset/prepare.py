@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kohya_wrap.config import TrainConfig
-from kohya_wrap.dataset.custom import CustomDatasets, expanded, folder_of, parse_custom
+from kohya_wrap.dataset.custom import CustomDatasets, folder_of, parse_custom
 from kohya_wrap.dataset.demo import PICTURES
 from kohya_wrap.dataset.findings import accept, finding, names
 from kohya_wrap.dataset.rules import RULE_KEYS, bucket_rules, fill_buckets, rule_findings, size_findings
@@ -13,7 +13,7 @@ from kohya_wrap.dataset.sources import Sources, named_sources
 from kohya_wrap.dataset.subsets import FolderRules, scan
 from kohya_wrap.dataset.types import DatasetGroup, Picture, PreparedDataset, Subset
 from kohya_wrap.errors import Problem
-from kohya_wrap.paths import ProjectPaths
+from kohya_wrap.paths import ProjectPaths, expanded
 
 _ENGINES_EXTENSION = ".caption"
 _SUBSET_OWN = ("image_dir", "num_repeats", "is_reg", "class_tokens")

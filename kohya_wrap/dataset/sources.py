@@ -8,7 +8,6 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from kohya_wrap.dataset.captions import caption_of
-from kohya_wrap.dataset.custom import expanded
 from kohya_wrap.dataset.demo import BUILTIN, PICTURES
 from kohya_wrap.dataset.findings import finding, names
 from kohya_wrap.dataset.folder import Listing, is_picture, try_listing, unseen_findings
@@ -17,6 +16,7 @@ from kohya_wrap.dataset.verbs.expand.options import ExpandOptions
 from kohya_wrap.dataset.verbs.expand.run import is_variant
 from kohya_wrap.errors import Problem
 from kohya_wrap.files import sha256_file
+from kohya_wrap.paths import expanded
 
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _LINKS = ("http:", "https:", "ftp:", "s3:", "data:")

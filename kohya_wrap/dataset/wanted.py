@@ -12,7 +12,6 @@ from typing import Literal
 
 from kohya_wrap.config import DatasetConfig, TrainConfig
 from kohya_wrap.dataset.captions import caption_of
-from kohya_wrap.dataset.custom import expanded
 from kohya_wrap.dataset.folder import Listing, try_listing
 from kohya_wrap.dataset.types import PreparedDataset, RemotePicture
 from kohya_wrap.dataset.verbs.curate import CurateOptions
@@ -22,7 +21,7 @@ from kohya_wrap.dataset.verbs.expand.run import is_variant
 from kohya_wrap.dataset.verbs.tag import BLACKLIST, TagOptions
 from kohya_wrap.errors import Problem
 from kohya_wrap.files import write_whole
-from kohya_wrap.paths import ProjectPaths
+from kohya_wrap.paths import ProjectPaths, expanded
 
 StepName = Literal["unpack", "expand", "curate"]
 CURED = frozenset({"folder-missing", "folder-empty", "no-captions", "caption-missing", "activation-tag"})

@@ -20,7 +20,7 @@ from kohya_wrap.engines.preflight import platform_problems
 from kohya_wrap.engines.probe import PACKAGES
 from kohya_wrap.engines.probing import ensure_probe, read_probe
 from kohya_wrap.errors import EngineError, Problem
-from kohya_wrap.paths import CachePaths
+from kohya_wrap.paths import CachePaths, expanded
 
 NEEDED = ("torch", "accelerate", "transformers", "diffusers", "safetensors")
 """Packages without which no engine starts."""
@@ -28,7 +28,7 @@ NEEDED = ("torch", "accelerate", "transformers", "diffusers", "safetensors")
 
 def absolute(given: str) -> Path:
     """Give a path of the preset as absolute, `~` expanded, links kept: a venv's python is a link, and must stay one."""
-    return Path(os.path.abspath(Path(given).expanduser()))  # noqa: PTH100 - Path.absolute keeps "..", resolve drops links
+    return Path(os.path.abspath(expanded(given)))  # noqa: PTH100 - Path.absolute keeps "..", resolve drops links
 
 
 @dataclass(frozen=True, slots=True)

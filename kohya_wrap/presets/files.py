@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kohya_wrap.errors import PresetError
-from kohya_wrap.paths import package_data
+from kohya_wrap.files import kind_of
+from kohya_wrap.paths import expanded, package_data
 from kohya_wrap.presets.names import nearest
 
 ENDING = ".toml"
@@ -46,20 +47,20 @@ def find_preset(name_or_path: str | Path, *, dirs: Sequence[Path] | None = None)
     Raises PresetError with the names there are, the nearest one first.
     """
     text = str(name_or_path)
-    direct = Path(text).expanduser()
-    if text.endswith(ENDING) and direct.is_file():
+    direct = expanded(text)
+    if text.endswith(ENDING) and kind_of(direct) == "file":
         return direct.absolute()
     places = default_dirs() if dirs is None else dirs
     if _is_name(text):
         for place in places:
             candidate = place / (text.removesuffix(ENDING) + ENDING)
-            if candidate.is_file():
+            if kind_of(candidate) == "file":
                 return candidate.absolute()
-    if direct.is_dir():
+    if kind_of(direct) == "folder":
         raise PresetError("is a folder, not a preset", where=text, todo="name a .toml file")
     if text.endswith(ENDING) and not _is_name(text):
         raise PresetError("there is no such preset file", where=text, todo="see `kohya-wrap presets list`")
-    if not _is_name(text) and direct.is_file():
+    if not _is_name(text) and kind_of(direct) == "file":
         raise PresetError("is no preset: its name does not end in .toml", where=text, todo="name a .toml file")
     raise _no_preset(text.removesuffix(ENDING), places)
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kohya_wrap.errors import PresetError, Problem
+from kohya_wrap.files import kind_of
+from kohya_wrap.paths import expanded
 from kohya_wrap.presets.files import PresetFile, find_preset, read_preset
 from kohya_wrap.presets.names import takes_text
 
@@ -65,11 +67,11 @@ def _chain(path: Path, dirs: Sequence[Path] | None) -> list[PresetFile]:
 
 def _find_base(wanted: str, by: Path, dirs: Sequence[Path] | None) -> Path:
     """Find what a file extends: a path from the file's own folder, else a name beside it, else a name as usual."""
-    relative = by.parent / Path(wanted).expanduser()
-    if wanted.endswith(".toml") and relative.is_file():
+    relative = by.parent / expanded(wanted)
+    if wanted.endswith(".toml") and kind_of(relative) == "file":
         return relative.absolute()
     beside = by.with_name(f"{wanted}.toml") if "/" not in wanted else by
-    if beside.is_file() and beside.resolve() != by.resolve():
+    if kind_of(beside) == "file" and beside.resolve() != by.resolve():
         return beside.absolute()
     try:
         return find_preset(wanted, dirs=dirs)

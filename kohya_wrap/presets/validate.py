@@ -62,17 +62,22 @@ def _names(tables: Mapping[str, object]) -> tuple[list[Problem], Tables]:
         for key in sorted(sound[name].keys() - fields_by_table()[name].model_fields.keys()):
             problems.append(Problem(f"{name}.{key}", f"is no field of [{name}]", advice_for_key(name, key)))
             del sound[name][key]
-    for name, key in [(name, key) for name, table in sound.items() for key in table if _is_too_large(table[key])]:
-        problems.append(Problem(f"{name}.{key}", "is a whole number of more than 64 bits", "write a smaller one"))
-        del sound[name][key]
+    for name, key in [(name, key) for name, table in sound.items() for key in table]:
+        if wrong := _unusable(sound[name][key]):
+            problems.append(Problem(f"{name}.{key}", *wrong))
+            del sound[name][key]
     return problems, sound
 
 
-def _is_too_large(value: object) -> bool:
-    """Whether TOML has no such number: Python reads it, and fails where it becomes a float."""
+def _unusable(value: object) -> tuple[str, str] | None:
+    """Say of a value that it can be read, and fails later: as a float, as a path, or as a word of a command."""
     if isinstance(value, list | tuple):
-        return any(_is_too_large(entry) for entry in value)
-    return isinstance(value, int) and not -_BITS_64 <= value < _BITS_64
+        return next(filter(None, map(_unusable, value)), None)
+    if isinstance(value, int) and not -_BITS_64 <= value < _BITS_64:
+        return "is a whole number of more than 64 bits", "write a smaller one"
+    if isinstance(value, str) and "\0" in value:
+        return "holds a zero byte", "remove it"
+    return None
 
 
 def _no_table(name: str, value: object) -> Problem:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from kohya_wrap.config import TrainConfig
 from kohya_wrap.errors import PresetError, Problem
+from kohya_wrap.files import kind_of
+from kohya_wrap.paths import expanded
 from kohya_wrap.sd_scripts.job import Overrides
 from kohya_wrap.sd_scripts.option_owners import PATH_OPTIONS
 from kohya_wrap.sd_scripts.overrides import check_overrides, read_overrides
@@ -33,10 +35,10 @@ def _lora(config: TrainConfig, root: Path) -> Iterator[Problem]:
     given = config.training.continue_from_lora
     if not given:
         return
-    path = root / Path(given).expanduser()
+    path = root / expanded(given)
     if path.suffix != ".safetensors":
         yield Problem("training.continue_from_lora", f"{path.name} is no .safetensors file", "give a LoRA file")
-    elif not path.is_file():
+    elif kind_of(path) != "file":
         yield Problem("training.continue_from_lora", f"{path} is not there", "correct the path")
 
 
@@ -44,10 +46,10 @@ def _state(config: TrainConfig, root: Path) -> Iterator[Problem]:
     given = config.training.resume
     if not given:
         return
-    path = root / Path(given).expanduser()
-    if not path.is_dir():
+    path = root / expanded(given)
+    if kind_of(path) != "folder":
         yield Problem("training.resume", f"{path} is no folder", "give a …-state folder that save_state left")
-    elif not (path / "train_state.json").is_file():
+    elif kind_of(path / "train_state.json") != "file":
         yield Problem("training.resume", f"{path} holds no train_state.json", "give a folder that save_state left")
 
 
@@ -55,6 +57,6 @@ def _passed_through(config: TrainConfig, root: Path) -> Iterator[Problem]:
     for name in sorted(PATH_OPTIONS & config.sd_scripts.keys()):
         value = config.sd_scripts[name]
         for given in value if isinstance(value, list) else [value]:
-            path = root / Path(str(given)).expanduser()
-            if not path.exists():
+            path = root / expanded(str(given))
+            if not kind_of(path):
                 yield Problem(f"sd_scripts.{name}", f"{path} is not there", "correct the path")

@@ -8,7 +8,7 @@ from kohya_wrap.base_models.types import BaseModelFile
 from kohya_wrap.config import HardwareChoices, TrainConfig
 from kohya_wrap.dataset.types import PreparedDataset
 from kohya_wrap.families import Family
-from kohya_wrap.paths import RunPaths
+from kohya_wrap.paths import RunPaths, expanded
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,4 +81,4 @@ class TrainingJob:
 
     def place(self, given: str) -> str:
         """Give a path of the preset as the engine must see it: absolute, "~" expanded."""
-        return given if self.root is None else str(self.root / Path(given).expanduser())
+        return given if self.root is None else str(self.root / expanded(given))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from kohya_wrap.config import ExtrasConfig
 from kohya_wrap.errors import PresetError, Problem
+from kohya_wrap.paths import expanded
 from kohya_wrap.sd_scripts.job import Overrides
 from kohya_wrap.sd_scripts.options import DEFAULT_SCRIPT, is_option, nearest_option
 
@@ -38,7 +39,7 @@ def check_overrides(overrides: Overrides, script: str = DEFAULT_SCRIPT) -> list[
 def _read(where: str, given: str, root: Path, problems: list[Problem]) -> Mapping[str, object] | None:
     if not given:
         return None
-    path = root / Path(given).expanduser()
+    path = root / expanded(given)
     try:
         # A byte-order mark would swallow the first key in the engine; utf-8-sig takes it off.
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))

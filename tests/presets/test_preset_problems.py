@@ -25,6 +25,7 @@ from kohya_wrap.errors import PresetError, Problem
         ("[steps]\nhow_many = 1.5", "steps.how_many", "a whole number of at least 1, not 1.5", ""),
         ("[steps]\nhow_many = 2.0", "steps.how_many", "not 2.0", "write 2"),
         (f"[steps]\nhow_many = {1 << 63}", "steps.how_many", "more than 64 bits", "a smaller one"),
+        ('[extras]\nzip = "a\\u0000"', "extras.zip", "a zero byte", "remove it"),
         (f"[sd_scripts]\nmax_timestep = [1, {-1 << 64}]", "sd_scripts.max_timestep", "more than 64 bits", ""),
         ('[steps]\nhow_many = "2"', "steps.how_many", "not '2'", "remove the quotes: 2"),
         ("[steps]\nhow_many = 0", "steps.how_many", "of at least 1, not 0", ""),

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from fuzzing import A1111, DEEP, ROOT, TARGETS, Target, folder_with, preset
+from fuzzing import A1111, DEEP, ROOT, TARGETS, Target, folder_with
 
 from kohya_wrap import KohyaWrapError
 from kohya_wrap.base_models.header import parse_header
@@ -22,9 +22,12 @@ from kohya_wrap.dataset.tag_text import join_tags, plain_tag, split_tags, weight
 from kohya_wrap.dataset.taggers.labels import compared, read_labels, written
 from kohya_wrap.dataset.verbs.curate import read_caption
 from kohya_wrap.dataset.verbs.reading import UNREADABLE, flattened, opened, shown_small
+from kohya_wrap.presets import load
 from kohya_wrap.results.inspect import inspect_hashes, inspect_header, inspect_numbers
 from kohya_wrap.results.rebuild import given_by_kohya_gui, given_by_lora, given_by_notebook, given_by_toml
 from kohya_wrap.results.samples.prompts import prompt_problems, read_prompts
+from kohya_wrap.sd_scripts.given_files import read_given_files
+from kohya_wrap.sd_scripts.options import DEFAULT_SCRIPT
 from kohya_wrap.sd_scripts.overrides import check_overrides, read_overrides
 
 
@@ -35,6 +38,12 @@ def lora(data: bytes) -> None:
         inspect_numbers(header)
         inspect_hashes(header)
         given_by_lora("fox", file)
+
+
+def preset_and_files(data: bytes) -> None:
+    """Read a preset, and the files that it names: there are none."""
+    with folder_with("given.toml", data) as file:
+        read_given_files(load(file).config, root=file.parent, script=DEFAULT_SCRIPT)
 
 
 def kohya_gui(data: bytes) -> None:
@@ -253,10 +262,22 @@ _CONFIG = {"_class_name": "StableDiffusionPipeline", "cross_attention_dim": 768,
 _FOLDER = (json.dumps(_CONFIG).encode(), json.dumps({**_CONFIG, "_class_name": "AutoencoderKL"}).encode())
 _TOMLS = tuple(file.read_bytes() for file in sorted((ROOT / "tests" / "golden").glob("*.toml")))
 _LORA_PROMPT = b"fox, {activation_tag}, <lora:fox:0.8:1>, <lora:other>, \nNegative prompt: x\nSteps: 20, Size: 512x768"
-_PRESET = _as_json((ROOT / "presets" / "demo.toml").read_bytes())
+_FILES = {
+    "extends": "one-image",
+    "engine": {"python": "~/python"},
+    "extras": {
+        "override_config_file": "~x/a.toml",
+        "override_dataset_config_file": "",
+        "custom_dataset": "",
+        "zip": "",
+    },
+    "training": {"continue_from_lora": "a.safetensors", "resume": "a-state"},
+    "sd_scripts": {"network_weights": "a.safetensors"},
+}
+_PRESET = json.dumps({**json.loads(_as_json((ROOT / "presets" / "demo.toml").read_bytes())), **_FILES}).encode()
 _LABELS = b"tag_id,name,category,count\n1,red_eyes,0,5\n2,^_^,4,3\n"
 GIVEN = {
-    "preset-values": Target(preset, TARGETS["preset"].seeds, json=_PRESET, pack=_as_toml),
+    "preset-values": Target(preset_and_files, TARGETS["preset"].seeds, json=_PRESET, pack=_as_toml),
     "lora": Target(lora, (_with_texts(_LORA), *map(_with_length, DEEP)), json=_LORA, pack=_with_texts),
     "lora-metadata": Target(lora, (_with_texts(_LORA),), json=json.dumps(_SAID).encode(), pack=_said_by_a_lora),
     "kohya-gui": Target(kohya_gui, (_GUI, *DEEP), json=_GUI),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from kohya_wrap.dataset.folder import is_picture
 from kohya_wrap.errors import DatasetError
-from kohya_wrap.paths import ProjectPaths
+from kohya_wrap.paths import ProjectPaths, expanded
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def place_of(text: str, *, root: Path) -> DatasetPlace:
         project = ProjectPaths(root, name, structure)
         if not text.startswith((".", "/", "~")) and project.dataset.is_dir():
             return DatasetPlace(_inside(project.dataset, sub, text), project.history)
-    folder = (root / Path(text).expanduser()).resolve()
+    folder = (root / expanded(text)).resolve()
     if folder.is_dir() or text.startswith((".", "/", "~")):
         return _by_folder(folder)
     project = ProjectPaths(root, name)

@@ -8,6 +8,7 @@ from kohya_wrap.dataset.taggers.labels import compared, written
 from kohya_wrap.dataset.taggers.tagger import Fetch, Label, Tagger
 from kohya_wrap.dataset.taggers.wd import LABELS, MODEL, open_wd
 from kohya_wrap.errors import DatasetError
+from kohya_wrap.paths import expanded
 
 __all__ = ["TAGGERS", "Fetch", "Label", "Tagger", "compared", "open_taggers", "written"]
 
@@ -37,7 +38,7 @@ def open_taggers(name: str, fetch: Fetch) -> list[Tagger]:
 
     Raises DatasetError, and what `fetch` raises.
     """
-    folder = Path(name).expanduser()
+    folder = expanded(name)
     if name not in TAGGERS and folder.is_dir():
         return [_from_folder(folder)]
     return [

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from kohya_wrap.config.samples import SamplesConfig
-from kohya_wrap.paths import ProjectPaths
+from kohya_wrap.paths import ProjectPaths, expanded
 
 
 def lora_folders(project: ProjectPaths, samples: SamplesConfig) -> tuple[Path, ...]:
@@ -18,4 +18,4 @@ def embedding_folders(project: ProjectPaths, samples: SamplesConfig) -> tuple[Pa
 
 
 def _placed(given: tuple[str, ...], project: ProjectPaths) -> tuple[Path, ...]:
-    return tuple(project.root / Path(folder).expanduser() for folder in given)
+    return tuple(project.root / expanded(folder) for folder in given)
