@@ -20,6 +20,8 @@ Tables = dict[str, dict[str, object]]
 
 NAME = "setup.project_name"
 _BITS_64 = 1 << 63
+_ANY_TEXT = ("samples.prompts", "samples.negative_prompt")
+"""Fields whose texts are neither a path nor a word of a command."""
 _STAND_IN = "name"
 """A project name for a preset without one, so that its other rules can be looked at too."""
 
@@ -63,7 +65,7 @@ def _names(tables: Mapping[str, object]) -> tuple[list[Problem], Tables]:
             problems.append(Problem(f"{name}.{key}", f"is no field of [{name}]", advice_for_key(name, key)))
             del sound[name][key]
     for name, key in [(name, key) for name, table in sound.items() for key in table]:
-        if wrong := _unusable(sound[name][key]):
+        if (wrong := _unusable(sound[name][key])) and f"{name}.{key}" not in _ANY_TEXT:
             problems.append(Problem(f"{name}.{key}", *wrong))
             del sound[name][key]
     return problems, sound

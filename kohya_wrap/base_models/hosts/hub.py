@@ -48,20 +48,33 @@ def ask_repo(name: HuggingFaceName, access: Access) -> Repo:
             info = _api(access).repo_info(
                 name.repo, revision=name.revision, repo_type=name.repo_type, files_metadata=True, timeout=SECONDS
             )
+            files = tuple(filter(_is_inside, map(_file_of, getattr(info, "siblings", None) or ())))
+            commit = _text(info.sha)
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError):  # JSON of another shape, or none
             raise strange(access) from None
-    files = tuple(
-        RepoFile(
-            sibling.rfilename, sibling.size or 0, (sibling.lfs.sha256 if sibling.lfs else ""), sibling.blob_id or ""
-        )
-        for sibling in getattr(info, "siblings", None) or ()
-        if ".." not in PurePosixPath(sibling.rfilename).parts and not sibling.rfilename.startswith("/")
-    )
     from huggingface_hub import CardData  # noqa: PLC0415 - slow to import, and most commands never ask a host
 
     card = getattr(info, "card_data", None)
     licence = str(card.get("license") or "") if isinstance(card, CardData) else ""
-    return Repo(name, info.sha or "", files, bool(getattr(info, "gated", False)), licence)
+    return Repo(name, commit, files, bool(getattr(info, "gated", False)), licence)
+
+
+def _file_of(sibling: Any) -> RepoFile:
+    """Read an entry of a repository's list. Raises TypeError for values of other types than the API's."""
+    if not isinstance(sibling.size or 0, int):
+        raise TypeError
+    sha256 = _text(sibling.lfs.sha256) if sibling.lfs else ""
+    return RepoFile(_text(sibling.rfilename), sibling.size or 0, sha256, _text(sibling.blob_id))
+
+
+def _text(value: object) -> str:
+    if not isinstance(value or "", str):
+        raise TypeError
+    return str(value or "")
+
+
+def _is_inside(file: RepoFile) -> bool:
+    return ".." not in PurePosixPath(file.path).parts and not file.path.startswith("/")
 
 
 def ask_file(name: HuggingFaceName, access: Access) -> tuple[RepoFile, str]:
