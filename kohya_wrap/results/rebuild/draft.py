@@ -39,8 +39,7 @@ class Draft:
         """Set an option of sd-scripts that no field covers; what a preset may not set becomes a note."""
         clean = _clean(value)
         clean = list(clean) if isinstance(clean, tuple) else clean
-        setup = {key.removeprefix("setup."): known for key, known in self._values.items() if key.startswith("setup.")}
-        if problems := check_passthrough({"setup": setup, _PASSED: {option: clean}}):
+        if problems := check_passthrough({**self._tables(), _PASSED: {option: clean}}):
             self.note(f"{option} = {_short(clean)} was left out: it {problems[0].what}.")
         else:
             self._values[f"{_PASSED}.{option}"] = clean
@@ -67,12 +66,15 @@ class Draft:
                 self.note(f"{problem.where} was {_short(value)}: left as it is, since {problem.what}.")
         return Given(self._source, dict(self._values), tuple(self._notes))
 
-    def _config(self) -> TrainConfig:
+    def _tables(self) -> dict[str, dict[str, object]]:
         tables: dict[str, dict[str, object]] = {"setup": {"project_name": "name"}}
         for where, value in self._values.items():
             table, _, key = where.partition(".")
             tables.setdefault(table, {})[key] = list(value) if isinstance(value, tuple) else value
-        return TrainConfig.model_validate(tables)
+        return tables
+
+    def _config(self) -> TrainConfig:
+        return TrainConfig.model_validate(self._tables())
 
 
 def _clean(value: object) -> object:

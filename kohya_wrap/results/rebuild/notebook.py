@@ -1,4 +1,4 @@
-"""A preset's values from a saved Lora_Trainer notebook: the form's fields are the preset's."""
+"""A preset's values from a saved Lora_Trainer or Lora_Trainer_XL notebook: the form's fields are the preset's."""
 
 import ast
 import json
@@ -14,6 +14,7 @@ from kohya_wrap.config.setup import TrainingModel
 from kohya_wrap.errors import PresetError
 from kohya_wrap.presets import Given
 from kohya_wrap.results.rebuild.draft import Draft
+from kohya_wrap.results.rebuild.notebook_xl import OWN_FIELDS, put_xl
 
 _PARAM = re.compile(r"([A-Za-z_]\w{0,60})[ \t]{0,9}=([^=].*)")
 _MARK = re.compile(r"# ?@param\b")
@@ -35,8 +36,9 @@ def given_by_notebook(name: str, path: Path) -> Given:
             draft.note(f"{key} = {text[:80]} is computed, so its value is not in the notebook.")
         elif key in tables and key not in {"project_name", *_EXAMPLES}:
             draft.put(f"{tables[key]}.{key}", _translated(key, value))
-        elif key not in tables and key not in _EXAMPLES:
+        elif key not in tables and key not in {*_EXAMPLES, *OWN_FIELDS}:
             unknown.append(key)
+    put_xl(draft, {key: _value(text) for key, text in found.items()})
     if not found.keys() & tables.keys():
         raise PresetError("has no fields of Lora_Trainer", where=str(path), todo="name a saved Lora_Trainer.ipynb")
     if unknown:
