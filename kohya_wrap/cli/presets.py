@@ -76,18 +76,10 @@ def new(  # noqa: PLR0913, PLR0917 - one line for each option of the verb
     given = rebuild.given_by_toml(name, from_toml) if from_toml else presets.Given()
     for read, path in files:
         given = given if path is None else read(name, path)
-    base = extends or ("sdxl" if setup_of(_tables(given)).family == "sdxl" else "one-image")
+    base = extends or ("sdxl" if setup_of(given.tables()).family == "sdxl" else "one-image")
     typer.echo(presets.new_preset(name, extends=base, target_dir=out, given=given))
     for note in (*given.notes, *_still(base, name, given)):
         typer.echo(f"  {printable(note)}", err=True)
-
-
-def _tables(given: presets.Given) -> dict[str, dict[str, object]]:
-    tables: dict[str, dict[str, object]] = {}
-    for where, value in given.values.items():
-        table, _, key = where.partition(".")
-        tables.setdefault(table, {})[key] = value
-    return tables
 
 
 def _still(extends: str, name: str, given: presets.Given) -> Iterator[str]:

@@ -30,6 +30,14 @@ class Given:
     values: Mapping[str, object] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
+    def tables(self) -> dict[str, dict[str, object]]:
+        """Give the values as a preset's tables."""
+        tables: dict[str, dict[str, object]] = {}
+        for where, value in self.values.items():
+            table, _, key = where.partition(".")
+            tables.setdefault(table, {})[key] = list(value) if isinstance(value, tuple) else value
+        return tables
+
 
 NOTHING = Given()
 

@@ -1,6 +1,7 @@
 """A preset's values as a stranger's file gives them: checked one by one, with notes on what is not known."""
 
 import re
+import shlex
 from collections.abc import Mapping
 
 from pydantic import ValidationError
@@ -10,6 +11,7 @@ from kohya_wrap.config.base import Table
 from kohya_wrap.config.docs import table_types
 from kohya_wrap.config.rules import check
 from kohya_wrap.presets import Given
+from kohya_wrap.presets.validate import ANY_TEXT, unusable
 from kohya_wrap.sd_scripts import check_passthrough
 
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
@@ -30,7 +32,7 @@ class Draft:
         if value is None:
             return
         clean = _clean(value)
-        if _refused(where, clean):
+        if (unusable(clean) and where not in ANY_TEXT) or _refused(where, clean):
             self.note(f"{where} cannot be {_short(clean)}: left as it is in the preset that this one extends.")
         else:
             self._values[where] = clean
@@ -39,6 +41,9 @@ class Draft:
         """Set an option of sd-scripts that no field covers; what a preset may not set becomes a note."""
         clean = _clean(value)
         clean = list(clean) if isinstance(clean, tuple) else clean
+        if wrong := unusable(clean):
+            self.note(f"{option} = {_short(clean)} was left out: it {wrong[0]}.")
+            return
         if problems := check_passthrough({**self._tables(), _PASSED: {option: clean}}):
             self.note(f"{option} = {_short(clean)} was left out: it {problems[0].what}.")
         else:
@@ -67,14 +72,20 @@ class Draft:
         return Given(self._source, dict(self._values), tuple(self._notes))
 
     def _tables(self) -> dict[str, dict[str, object]]:
-        tables: dict[str, dict[str, object]] = {"setup": {"project_name": "name"}}
-        for where, value in self._values.items():
-            table, _, key = where.partition(".")
-            tables.setdefault(table, {})[key] = list(value) if isinstance(value, tuple) else value
+        tables = Given(values=self._values).tables()
+        tables.setdefault("setup", {}).setdefault("project_name", "name")
         return tables
 
     def _config(self) -> TrainConfig:
         return TrainConfig.model_validate(self._tables())
+
+
+def words_of(text: str) -> tuple[str, ...] | None:
+    """Split a command line into words; None where a quote or a backslash at the end leaves one open."""
+    try:
+        return tuple(shlex.split(text))
+    except ValueError:
+        return None
 
 
 def _clean(value: object) -> object:
