@@ -20,7 +20,7 @@ Tables = dict[str, dict[str, object]]
 
 NAME = "setup.project_name"
 _BITS_64 = 1 << 63
-_ANY_TEXT = ("samples.prompts", "samples.negative_prompt")
+ANY_TEXT = ("samples.prompts", "samples.negative_prompt")
 """Fields whose texts are neither a path nor a word of a command."""
 _STAND_IN = "name"
 """A project name for a preset without one, so that its other rules can be looked at too."""
@@ -65,16 +65,16 @@ def _names(tables: Mapping[str, object]) -> tuple[list[Problem], Tables]:
             problems.append(Problem(f"{name}.{key}", f"is no field of [{name}]", advice_for_key(name, key)))
             del sound[name][key]
     for name, key in [(name, key) for name, table in sound.items() for key in table]:
-        if (wrong := _unusable(sound[name][key])) and f"{name}.{key}" not in _ANY_TEXT:
+        if (wrong := unusable(sound[name][key])) and f"{name}.{key}" not in ANY_TEXT:
             problems.append(Problem(f"{name}.{key}", *wrong))
             del sound[name][key]
     return problems, sound
 
 
-def _unusable(value: object) -> tuple[str, str] | None:
+def unusable(value: object) -> tuple[str, str] | None:
     """Say of a value that it can be read, and fails later: as a float, as a path, or as a word of a command."""
     if isinstance(value, list | tuple):
-        return next(filter(None, map(_unusable, value)), None)
+        return next(filter(None, map(unusable, value)), None)
     if isinstance(value, int) and not -_BITS_64 <= value < _BITS_64:
         return "is a whole number of more than 64 bits", "write a smaller one"
     if isinstance(value, str) and "\0" in value:

@@ -2,14 +2,13 @@
 
 import json
 import re
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
 from kohya_wrap.errors import PresetError
 from kohya_wrap.presets import Given
 from kohya_wrap.results.rebuild.dataset import count_pictures, put_dataset
-from kohya_wrap.results.rebuild.draft import Draft
+from kohya_wrap.results.rebuild.draft import Draft, words_of
 from kohya_wrap.results.rebuild.options import number, put_training
 from kohya_wrap.sd_scripts.option_owners import FIELDS
 from kohya_wrap.sd_scripts.options import Option, options
@@ -84,10 +83,8 @@ def _training(draft: Draft, fields: Fields) -> dict[str, object]:
 
 def _of_type(option: Option, value: object) -> object:
     if option.many:
-        closed = isinstance(value, str) and value.count('"') % 2 == value.count("'") % 2 == 0
-        return (
-            [_number(word) if option.type == "float" else word for word in shlex.split(str(value))] if closed else value
-        )
+        words = words_of(value) if isinstance(value, str) else None
+        return value if words is None else [_number(word) if option.type == "float" else word for word in words]
     if option.type == "bool":
         return bool(value)
     return _number(value) if option.type != "str" or option.name in _NUMBERS else value
@@ -138,7 +135,7 @@ def _warmup(draft: Draft, fields: Fields) -> None:
     if steps:
         draft.note(f"The warm-up was {steps} steps; the preset has it as a part of all steps.")
     elif isinstance(percent, int | float):
-        draft.put("learning.lr_warmup_ratio", percent / 100)
+        draft.put("learning.lr_warmup_ratio", max(-1000, min(percent, 1000)) / 100)  # a whole number has no limit
 
 
 def _typed(key: str, value: object) -> object:

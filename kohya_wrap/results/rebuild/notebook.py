@@ -3,7 +3,6 @@
 import ast
 import json
 import re
-import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import get_args
@@ -13,7 +12,7 @@ from kohya_wrap.config.docs import table_types
 from kohya_wrap.config.setup import TrainingModel
 from kohya_wrap.errors import PresetError
 from kohya_wrap.presets import Given
-from kohya_wrap.results.rebuild.draft import Draft
+from kohya_wrap.results.rebuild.draft import Draft, words_of
 from kohya_wrap.results.rebuild.notebook_xl import OWN_FIELDS, put_xl
 
 _PARAM = re.compile(r"([A-Za-z_]\w{0,60})[ \t]{0,9}=([^=].*)")
@@ -108,7 +107,7 @@ def _translated(key: str, value: object) -> object:
     if key == "activation_tags":
         return int(text) if text.isdecimal() and len(text) < 9 else value
     if key == "optimizer_args":
-        return tuple(shlex.split(text)) if text.count('"') % 2 == text.count("'") % 2 == 0 else value
+        return value if (words := words_of(text)) is None else words
     if key == "lora_type":
         return text.replace("LoCon_Lycoris", "LoCon Lycoris").replace("LoHa_Lycoris", "LoHa Lycoris")
     return text.removeprefix(_COLAB) if isinstance(value, str) else value

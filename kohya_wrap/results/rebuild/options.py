@@ -169,12 +169,16 @@ def _schedule(draft: Draft, given: Options, pictures: int) -> None:
 
 def _planned(given: Options, pictures: int) -> int:
     """Count steps as the warm-up does: pictures x epochs / batch, buckets not considered."""
-    epochs, batch = given.get("max_train_epochs"), given.get("train_batch_size", 1)
-    many = given.get("gradient_accumulation_steps", 1)
-    if isinstance(epochs, int) and isinstance(batch, int) and isinstance(many, int) and batch > 0 and many > 0:
-        return int(epochs * (pictures / batch / many))
-    steps = given.get("max_train_steps")
-    return steps if isinstance(steps, int) else 0
+    epochs, batch = _count(given.get("max_train_epochs")), _count(given.get("train_batch_size", 1))
+    many = _count(given.get("gradient_accumulation_steps", 1))
+    if epochs and batch and many:
+        return int(epochs * (_count(pictures) / batch / many))
+    return _count(given.get("max_train_steps"))
+
+
+def _count(value: object) -> int:
+    """Give a number above 0, and 0 for anything else: a stranger's may be too large for a float."""
+    return value if isinstance(value, int) and 0 < value < 1 << 63 else 0
 
 
 def _ratio(warmup: int, planned: int) -> float | None:
