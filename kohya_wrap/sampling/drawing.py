@@ -63,7 +63,8 @@ def draw(
         except (DrawingError, EngineError, BaseModelError, OutputError, DiskFullError) as error:
             failure = error
         except KeyboardInterrupt as error:
-            what = f"stopped; {hearing.count} of {len(easel.todo)} pictures are drawn, and kept"
+            drawn = sum(picture.target.is_file() for picture in easel.todo)  # one may not have been told of yet
+            what = f"stopped; {drawn} of {len(easel.todo)} pictures are drawn, and kept"
             raise InterruptedRunError(what, where=str(folder), todo=f"{again} draws the others") from error
         try:
             grids = _write_grid(easel, grid or folder / "grid.png", failure)
