@@ -134,29 +134,27 @@ def test_the_record_alone_gives_the_same_lora_again(trained: Trained, tmp_path: 
 
 
 def test_a_stopped_run_goes_on_with_all_its_steps(sd15_run: list[str], tmp_path: Path) -> None:
-    """At an epoch's end, then within one: epochs, steps, losses and the LoRA's metadata are counted through.
+    """Stopped within the second epoch: epochs, steps, losses and the LoRA's metadata are counted through.
 
-    sd-scripts counts from 0 after the first stop, and from 1 after the second, where it must leave a batch out.
+    sd-scripts leaves the batch out that was done, and counts on from 1.
     """
     states = ["training.save_state=true", "training.save_state_every_n_steps=3"]
     overrides = [*sd15_run, "steps.how_many=3", *states]
     with pytest.raises(InterruptedRunError, match="runs resume"):
-        run("one-image", root=tmp_path, overrides=overrides, on_event=stop_after(1), offline=True)
-    with pytest.raises(InterruptedRunError, match="runs resume"):
-        resume(records(tmp_path)[-1], on_event=stop_after(2), offline=True)
+        run("one-image", root=tmp_path, overrides=overrides, on_event=stop_after(2), offline=True)
     seen: list[Step] = []
     result = resume(
         records(tmp_path)[-1],
         offline=True,
         on_event=lambda event: seen.append(event) if isinstance(event, Step) else None,
     )
-    assert [record.continued.steps for record in records(tmp_path) if record.continued] == [2, 5]
+    assert [record.continued.steps for record in records(tmp_path) if record.continued] == [3]
     assert [(lora.path.name, lora.steps) for lora in result.loras] == [
         ("lakto-lora-01.safetensors", 2),
         ("lakto-lora-02.safetensors", 4),
         ("lakto-lora-03.safetensors", 6),
     ]
-    assert {(step.step, step.total) for step in seen} == {(6, 6)}
+    assert [(step.step, step.total) for step in seen] == [(4, 6), (5, 6), (6, 6)]
     assert [loss.step for loss in result.losses] == [1, 2, 3, 4, 5, 6]
     assert result.record.counts.done_steps == 6
-    assert "not the same bit by bit" in result.record.warnings[-1]
+    assert any("not the same bit by bit" in text for text in result.record.warnings)
